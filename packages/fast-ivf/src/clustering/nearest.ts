@@ -1,0 +1,101 @@
+import type { Engine, Scratch } from '../engine/engine.js'
+import type { RunOptions } from '../engine/executor.js'
+import { PANEL, type Panels } from '../engine/panels.js'
+
+/** Rows to compare with centroids. */
+export interface RowBlock {
+  /** Address of the rows, row-major. */
+  rows: number
+  /** Address of the numbers of the rows wanted, or 0: all in order. */
+  indices?: number
+  count: number
+}
+
+export interface NearestOutput {
+  /** Address: count labels; or count × k, nearest first. */
+  labels: number
+  /** Address: the same shape, bias − ⟨row, centroid⟩; or 0. */
+  distances: number
+}
+
+const PACKED_BYTES = 128 << 10 // rows of one item, in the second-level cache
+const PRODUCTS = 8192 // floats of one strip, in the first-level cache
+
+/** Finds the nearest centroid of each row; of equals the first. */
+export function assign(engine: Engine, centroids: Panels, block: RowBlock, out: NearestOutput, options: RunOptions = {}): Promise<void> {
+  return nearest(engine, 'assignRows', centroids, block, out, 1, options)
+}
+
+/** Finds the k nearest centroids of each row, nearest first. */
+export function nearestCells(engine: Engine, centroids: Panels, block: RowBlock, out: NearestOutput, k: number, options: RunOptions = {}): Promise<void> {
+  return nearest(engine, 'nearestCells', centroids, block, out, k, options)
+}
+
+function nearest(
+  engine: Engine,
+  kernel: 'assignRows' | 'nearestCells',
+  centroids: Panels,
+  { rows, indices = 0, count }: RowBlock,
+  { labels, distances }: NearestOutput,
+  k: number,
+  options: RunOptions,
+): Promise<void> {
+  const { dim } = centroids
+  const cost = count * centroids.count * dim
+  return engine.frame((scratch) => {
+    const npanels = Math.ceil(centroids.count / (2 * PANEL)) * 2
+    const block = blockRows(dim, count)
+    const step = Math.min(npanels, Math.max(2, Math.floor(PRODUCTS / PANEL / block) & ~1))
+    const record = scratch.record('Assign', {
+      rows,
+      indices,
+      dim,
+      count,
+      block,
+      group: engine.tileRows,
+      panels: centroids.panels,
+      npanels,
+      step,
+      bias: centroids.bias,
+      labels,
+      distances,
+      k,
+      ...lanesOf(scratch, cost, 4 * block * (dim + step * PANEL + 2 * k)),
+    })
+    return engine.run({ kernel, record, count: Math.ceil(count / block) }, { cost, ...options })
+  })
+}
+
+/** Writes count × width inner products of rows with the first `width` vectors of the panels. */
+export function products(engine: Engine, panels: Panels, { rows, count }: RowBlock, width: number, out: number, options: RunOptions = {}): Promise<void> {
+  const { dim } = panels
+  const cost = count * width * dim
+  return engine.frame((scratch) => {
+    const npanels = Math.ceil(width / (2 * PANEL)) * 2
+    const block = blockRows(dim, count)
+    const record = scratch.record('Products', {
+      rows,
+      dim,
+      count,
+      block,
+      group: engine.tileRows,
+      panels: panels.panels,
+      npanels,
+      width,
+      out,
+      ...lanesOf(scratch, cost, 4 * block * (dim + npanels * PANEL)),
+    })
+    return engine.run({ kernel: 'products', record, count: Math.ceil(count / block) }, { cost, ...options })
+  })
+}
+
+function blockRows(dim: number, count: number): number {
+  const fitting = Math.floor(PACKED_BYTES / (dim * 4)) & ~3
+  return Math.max(4, Math.min(64, fitting, Math.ceil(count / 4) * 4))
+}
+
+/** Scratch of its own for each lane that the work will run on. */
+export function lanesOf(scratch: Scratch, cost: number, bytes: number): { scratch: number; scratchStride: number } {
+  const scratchStride = Math.ceil(bytes / 64) * 64
+  return { scratch: scratch.alloc(scratchStride * scratch.engine.lanes(cost)), scratchStride }
+}

@@ -1,0 +1,138 @@
+import { IvfError } from '../errors.js'
+import { Arena } from './arena.js'
+import { type Executor, inlineExecutor, type Kernel, type KernelName, type RunOptions, type Task } from './executor.js'
+import { type RecordFields, type RecordName, recordSize, writeRecord } from './layout.js'
+
+/** Work below this many multiply-adds is done at once on the calling thread: waking workers would cost more. */
+const WORTH_A_POOL = 2e7
+
+/** What an engine is made of; `runtime.ts` finds it out. */
+export interface EngineParts {
+  readonly module: WebAssembly.Module
+  readonly instance: WebAssembly.Instance
+  readonly memory: WebAssembly.Memory
+  /** Rows of one tile of queries: 4 where the compiler widens kernels to 256 bits, else 2. */
+  readonly tileRows: 2 | 4
+  /** The executor for long work, or undefined to stay inline. */
+  readonly pool: ((engine: Engine) => Executor) | undefined
+  readonly onClose: (engine: Engine) => void
+}
+
+export interface EngineRunOptions extends RunOptions {
+  /** Multiply-adds of the whole task, to choose between this thread and the pool. */
+  cost: number
+}
+
+/** One WebAssembly memory and the kernels bound to it: where the numbers live, and who works on them. */
+export class Engine {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly tileRows: 2 | 4
+  readonly #arena: Arena
+  readonly #inline: Executor
+  readonly #pool: Executor | undefined
+  readonly #onClose: (engine: Engine) => void
+  #closed = false
+
+  constructor(parts: EngineParts) {
+    this.module = parts.module
+    this.memory = parts.memory
+    this.tileRows = parts.tileRows
+    this.#arena = new Arena(parts.memory)
+    this.#inline = inlineExecutor(parts.instance.exports as Record<KernelName, Kernel>)
+    this.#pool = parts.pool?.(this)
+    this.#onClose = parts.onClose
+  }
+
+  /** Bytes handed out at present. */
+  get bytes(): number {
+    return this.#arena.used
+  }
+
+  /** The address of a block that lives until `free`. @throws IvfError ERR_MEMORY */
+  alloc(bytes: number): number {
+    if (this.#closed) throw new IvfError('ERR_CLOSED', 'this was closed; make a new one')
+    return this.#arena.alloc(bytes)
+  }
+
+  free(at: number): void {
+    this.#arena.free(at)
+  }
+
+  /** Runs `work` with scratch memory that is freed when it ends, however it ends. */
+  async frame<T>(work: (scratch: Scratch) => T | Promise<T>): Promise<T> {
+    const scratch = new Scratch(this)
+    try {
+      return await work(scratch)
+    } finally {
+      scratch.release()
+    }
+  }
+
+  /** A view that is valid until memory grows: take it anew after every `alloc` and every `await`. */
+  floats(at: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, at, length)
+  }
+
+  /** A view that is valid until memory grows. */
+  ints(at: number, length: number): Uint32Array {
+    return new Uint32Array(this.memory.buffer, at, length)
+  }
+
+  /** How many lanes of scratch a task of this cost needs. */
+  lanes(cost: number): number {
+    return this.#executor(cost).lanes
+  }
+
+  /** Runs a task on this thread or on the pool, by its cost. */
+  async run(task: Task, { cost, ...options }: EngineRunOptions): Promise<void> {
+    if (this.#closed) throw new IvfError('ERR_CLOSED', 'this was closed; make a new one')
+    await this.#executor(cost).run(task, options)
+  }
+
+  /** Lets go of the memory; nothing may be in progress. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#onClose(this)
+  }
+
+  #executor(cost: number): Executor {
+    return this.#pool && cost >= WORTH_A_POOL ? this.#pool : this.#inline
+  }
+}
+
+/** Memory of one call. */
+export class Scratch {
+  readonly engine: Engine
+  readonly #blocks: number[] = []
+
+  constructor(engine: Engine) {
+    this.engine = engine
+  }
+
+  /** The address of `bytes` bytes, 64-byte aligned, their content undefined. */
+  alloc(bytes: number): number {
+    const at = this.engine.alloc(bytes)
+    this.#blocks.push(at)
+    return at
+  }
+
+  /** The address of `count` 4-byte zeros. */
+  zeros(count: number): number {
+    const at = this.alloc(count * 4)
+    this.engine.ints(at, count).fill(0)
+    return at
+  }
+
+  /** The address of a record. */
+  record<N extends RecordName>(name: N, fields: RecordFields<N>): number {
+    const at = this.alloc(recordSize(name))
+    writeRecord(this.engine.memory.buffer, at, name, fields)
+    return at
+  }
+
+  release(): void {
+    for (const at of this.#blocks.splice(0)) this.engine.free(at)
+  }
+}

@@ -1,0 +1,62 @@
+import { IvfError } from '../errors.js'
+import type { Engine, Scratch } from './engine.js'
+import type { RunOptions } from './executor.js'
+import type { Matrix } from './vectors.js'
+
+const BLOCK = 64 // rows per item
+const CHUNK_BYTES = 8 << 20
+
+export interface LoadOptions extends RunOptions {
+  /** Divide each row by its norm. */
+  normalize: boolean
+  /** Address for the squared norms, or 0. */
+  norms?: number
+  /** What the rows are called in an error. */
+  name: string
+}
+
+/** Rows that fit a chunk of about 8 MB: what is copied in at a time, so that memory stays the index's own. */
+export function chunkRows(dim: number): number {
+  return Math.max(64, Math.floor(CHUNK_BYTES / (dim * 4) / 64) * 64)
+}
+
+/** Copies rows from … to into engine memory, checks that they are finite, and normalizes. @throws IvfError ERR_NOT_FINITE */
+export async function loadRows(engine: Engine, matrix: Matrix, from: number, to: number, at: number, options: LoadOptions): Promise<void> {
+  matrix.copy(from, to, engine.floats(at, (to - from) * matrix.dim))
+  const bad = await prepare(engine, at, to - from, matrix.dim, options)
+  if (bad === undefined) return
+  const row = new Float32Array(matrix.dim)
+  matrix.copy(from + bad, from + bad + 1, row)
+  const i = row.findIndex((value) => !Number.isFinite(value))
+  const what = i < 0 ? 'numbers too large to square in 32 bits' : `${row[i]} at component ${i} (as a 32-bit float)`
+  throw new IvfError('ERR_NOT_FINITE', `row ${from + bad} of ${options.name} holds ${what}; remove the row, or mend what embedded it`)
+}
+
+/** The first row that is not finite, if any. */
+async function prepare(engine: Engine, rows: number, count: number, dim: number, options: LoadOptions): Promise<number | undefined> {
+  const cost = count * dim
+  const lanes = engine.lanes(cost)
+  return engine.frame(async (scratch) => {
+    const bad = scratch.alloc(64 * lanes)
+    engine.ints(bad, 16 * lanes).fill(0xffffffff)
+    const record = scratch.record('Rows', {
+      rows,
+      dim,
+      count,
+      block: BLOCK,
+      norms: options.norms ?? 0,
+      normalize: options.normalize ? 1 : 0,
+      bad,
+    })
+    await engine.run({ kernel: 'prepareRows', record, count: Math.ceil(count / BLOCK) }, { cost, signal: options.signal })
+    const first = engine.ints(bad, 16 * lanes).reduce((low, row) => Math.min(low, row))
+    return first === 0xffffffff ? undefined : first
+  })
+}
+
+/** The rows in scratch memory, prepared. */
+export async function loadAll(scratch: Scratch, matrix: Matrix, options: LoadOptions): Promise<number> {
+  const at = scratch.alloc(Math.max(1, matrix.rows * matrix.dim) * 4)
+  await loadRows(scratch.engine, matrix, 0, matrix.rows, at, options)
+  return at
+}

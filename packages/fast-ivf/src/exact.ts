@@ -1,0 +1,157 @@
+import type { Engine, Scratch } from './engine/engine.js'
+import { chunkRows, loadRows } from './engine/load.js'
+import { allocPanels, scatter } from './engine/panels.js'
+import { asBatches, isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { checkInteger, checkOneOf, IvfError } from './errors.js'
+import { beginSearch, finishSearch, type ScanVisit, type Store, scan } from './ivf/scan.js'
+import { VISIT_QUERIES } from './ivf/visits.js'
+import type { LongCallOptions, Metric } from './options.js'
+import { SearchResult } from './result.js'
+import { createEngine, type RuntimeOptions } from './runtime.js'
+
+/** Options of `exactSearch`. */
+export interface ExactSearchOptions extends LongCallOptions, RuntimeOptions {
+  /** Answers per query. Default 10. */
+  k?: number
+  /** Default 'cosine'. */
+  metric?: Metric
+  /** Components per vector; needed when vectors and queries are both flat arrays. */
+  dim?: number
+}
+
+/**
+ * The true k nearest vectors of each query, by comparing all pairs: one matrix product, in blocks, on all cores.
+ * Vectors may come in batches; memory holds one block of them at a time.
+ *
+ * @param vectors n × dim
+ * @param queries nq × dim
+ * @returns ids are row numbers of `vectors`; scores in the metric's own value, nearest first. With fewer than k
+ *   vectors the counts are lower. A zero vector has no cosine: it is never an answer, and a zero query has none.
+ * @throws IvfError ERR_DIM, ERR_NOT_FINITE, ERR_EMPTY, ERR_ARGUMENT, ERR_MEMORY
+ */
+export async function exactSearch(vectors: Vectors | VectorBatches, queries: Vectors, options: ExactSearchOptions = {}): Promise<SearchResult> {
+  const { signal, onProgress } = options
+  const metric = checkOneOf('metric', options.metric ?? 'cosine', ['cosine', 'ip', 'l2'])
+  const k = checkInteger('k', options.k ?? 10, 1, 0xffffff)
+  signal?.throwIfAborted()
+  const engine = await createEngine(options)
+  try {
+    let dim = options.dim ?? 0
+    if (!dim && !isBatches(vectors) && !ArrayBuffer.isView(vectors)) dim = toMatrix(vectors, 0, 'vectors').dim
+    const matrix = toMatrix(queries, dim, 'queries')
+    const result = new SearchResult(matrix.rows, k, { vectors: 0, cells: 0 })
+    const perQuery = matrix.dim * 4 + k * 8 * engine.lanes(Number.POSITIVE_INFINITY)
+    const block = Math.max(64, Math.floor(QUERY_BYTES / perQuery))
+    if (isBatches(vectors) && matrix.rows > block) {
+      throw new IvfError('ERR_ARGUMENT', `${matrix.rows} queries are more than one pass over batches can hold (${block}); give the vectors as one array, or search the queries in parts`)
+    }
+    const rows = isBatches(vectors) ? undefined : toMatrix(vectors, matrix.dim, 'vectors')
+    let scored = 0
+    for (let from = 0; from < matrix.rows; from += block) {
+      const part = rowsOf(matrix, from, Math.min(from + block, matrix.rows))
+      scored += await engine.frame((scratch) =>
+        searchBlock(engine, scratch, vectors, part, { metric, k, signal }, result, from, (done) =>
+          onProgress?.({ phase: 'search', done: scored + done, total: rows ? rows.rows * matrix.rows : scored + done }),
+        ),
+      )
+    }
+    Object.assign(result.work, { vectors: scored })
+    return metric === 'l2' ? refine(result, matrix, rows) : result
+  } finally {
+    engine.close()
+  }
+}
+
+const QUERY_BYTES = 256 << 20
+
+interface BlockSettings {
+  metric: Metric
+  k: number
+  signal: AbortSignal | undefined
+}
+
+/** Returns the number of pairs scored. */
+async function searchBlock(
+  engine: Engine,
+  scratch: Scratch,
+  vectors: Vectors | VectorBatches,
+  queries: Matrix,
+  { metric, k, signal }: BlockSettings,
+  result: SearchResult,
+  first: number,
+  onScored: (pairs: number) => void,
+): Promise<number> {
+  const { rows: nq, dim } = queries
+  const normalize = metric === 'cosine'
+  const at = scratch.alloc(nq * dim * 4)
+  const norms = scratch.alloc(nq * 4)
+  await loadRows(engine, queries, 0, nq, at, { normalize, norms, name: 'queries', signal })
+  const visitors = scratch.alloc(nq * 4)
+  // A zero query has no cosine with anything.
+  const searching = Uint32Array.from({ length: nq }, (_, q) => q).filter((q) => !normalize || engine.floats(norms, nq)[q] !== 0)
+  engine.ints(visitors, searching.length).set(searching)
+  const chunk = chunkRows(dim)
+  const rows = scratch.alloc(chunk * dim * 4)
+  const panels = allocPanels(engine, (bytes) => scratch.alloc(bytes), chunk, dim)
+  const ids = scratch.alloc(chunk * 4)
+  const known = isBatches(vectors) ? Number.POSITIVE_INFINITY : toMatrix(vectors, dim, 'vectors').rows
+  const search = await beginSearch(scratch, { metric, dim, k, nq, queries: at, cost: known * nq * dim })
+  let seen = 0
+  for await (const batch of asBatches(vectors)) {
+    const matrix = toMatrix(batch, dim, 'vectors')
+    for (let from = 0; from < matrix.rows; from += chunk) {
+      const to = Math.min(from + chunk, matrix.rows)
+      await loadRows(engine, matrix, from, to, rows, { normalize, name: 'vectors', signal })
+      const options = { rows, count: to - from, slots: 0, first: 0, halfNorm: metric === 'l2', dropZero: normalize }
+      await scatter(engine, panels, options, signal)
+      await scan(search, tiles({ vectors: panels, ids: 0, slot: seen }, to - from, visitors, searching.length), { signal })
+      seen += to - from
+      onScored(seen * nq)
+    }
+  }
+  if (seen === 0) throw new IvfError('ERR_EMPTY', 'there are no vectors to search; give at least one')
+  await finishSearch(search, [], result, first)
+  return seen * nq
+}
+
+const TILE_ROWS = 512 // vectors of one work item: their panels stay in the cache while the queries pass
+
+/** All pairs, in items small enough that threads do not wait for each other. */
+function tiles(store: Store, count: number, queries: number, nq: number): ScanVisit[] {
+  const visits: ScanVisit[] = []
+  for (let from = 0; from < count; from += TILE_ROWS) {
+    for (let q = 0; q < nq; q += VISIT_QUERIES) {
+      visits.push({ store, from, to: Math.min(from + TILE_ROWS, count), queries: queries + q * 4, count: Math.min(VISIT_QUERIES, nq - q) })
+    }
+  }
+  return visits
+}
+
+function rowsOf(matrix: Matrix, first: number, last: number): Matrix {
+  return { rows: last - first, dim: matrix.dim, copy: (from, to, target) => matrix.copy(first + from, first + to, target) }
+}
+
+/**
+ * Turns ½‖x‖² − ⟨q, x⟩ into ‖q − x‖²: from the vectors themselves where they are at hand, so that nothing is lost to
+ * cancellation and an equal vector is at distance 0.
+ */
+function refine(result: SearchResult, queries: Matrix, vectors: Matrix | undefined): SearchResult {
+  const { k } = result
+  const query = new Float32Array(queries.dim)
+  const row = new Float32Array(queries.dim)
+  for (let q = 0; q < result.nq; q++) {
+    queries.copy(q, q + 1, query)
+    const norm = query.reduce((sum, x) => sum + x * x, 0)
+    const matches = result.of(q).map(({ id, score }) => {
+      if (!vectors) return { id, score: Math.max(0, norm + 2 * score) }
+      vectors.copy(id, id + 1, row)
+      return { id, score: row.reduce((sum, x, i) => sum + (x - (query[i] as number)) ** 2, 0) }
+    })
+    matches.sort((a, b) => a.score - b.score || a.id - b.id)
+    matches.forEach(({ id, score }, i) => {
+      result.ids[q * k + i] = id
+      result.scores[q * k + i] = score
+    })
+  }
+  return result
+}

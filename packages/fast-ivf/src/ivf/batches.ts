@@ -1,0 +1,54 @@
+import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from '../engine/vectors.js'
+
+/**
+ * The vectors as matrices: an array is one; batches are copied together until at least `rows` are there (the producer
+ * may reuse its buffers), so that each matrix is worth a segment.
+ */
+export async function* collectBatches(vectors: Vectors | VectorBatches, dim: number, rows: number): AsyncGenerator<Matrix, undefined> {
+  if (!isBatches(vectors)) {
+    yield toMatrix(vectors, dim, 'vectors')
+    return undefined
+  }
+  let parts: Float32Array[] = []
+  let held = 0
+  let first = 0
+  for await (const batch of vectors) {
+    const matrix = toMatrix(batch, dim, `vectors (the batch that begins with row ${first + held})`)
+    if (matrix.rows === 0) continue
+    const part = new Float32Array(matrix.rows * dim)
+    matrix.copy(0, matrix.rows, part)
+    parts.push(part)
+    held += matrix.rows
+    if (held < rows) continue
+    yield joined(parts, dim)
+    first += held
+    parts = []
+    held = 0
+  }
+  if (held > 0) yield joined(parts, dim)
+  return undefined
+}
+
+function joined(parts: Float32Array[], dim: number): Matrix {
+  const ends: number[] = []
+  let rows = 0
+  for (const part of parts) {
+    rows += part.length / dim
+    ends.push(rows)
+  }
+  return {
+    rows,
+    dim,
+    copy(from, to, target) {
+      let at = from
+      while (at < to) {
+        const i = ends.findIndex((end) => end > at)
+        const part = parts[i] as Float32Array
+        const start = (ends[i] as number) - part.length / dim
+        const until = Math.min(to, ends[i] as number)
+        target.set(part.subarray((at - start) * dim, (until - start) * dim), (at - from) * dim)
+        at = until
+      }
+    },
+  }
+}
