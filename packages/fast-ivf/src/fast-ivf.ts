@@ -1,5 +1,5 @@
-import { seeded } from './clustering/random.js'
-import { type NextBatch, trainMiniBatch } from './clustering/minibatch.js'
+import { trainMiniBatch } from './clustering/minibatch.js'
+import { randomBatches } from './clustering/sample.js'
 import type { Engine } from './engine/engine.js'
 import { chunkRows } from './engine/load.js'
 import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
@@ -8,9 +8,10 @@ import { collectBatches } from './ivf/batches.js'
 import { createModel, type Model } from './ivf/model.js'
 import { searchSegments } from './ivf/search.js'
 import { buildSegment, mergeSegments, type Segment, segmentBytes } from './ivf/segment.js'
+import { LazyEngine } from './lazy-engine.js'
 import type { LongCallOptions, Metric } from './options.js'
 import type { SearchResult } from './result.js'
-import { createEngine, type RuntimeOptions } from './runtime.js'
+import type { RuntimeOptions } from './runtime.js'
 
 /** Options of `FastIVF`; the defaults are the original's. */
 export interface FastIVFOptions extends RuntimeOptions {
@@ -59,10 +60,9 @@ export class FastIVF {
   readonly nlist: number
   readonly metric: Metric
   readonly #options: Required<Pick<FastIVFOptions, 'kmeansBatchSize' | 'kmeansTol' | 'kmeansMaxSteps' | 'seed'>>
-  readonly #runtime: RuntimeOptions
+  readonly #engine: LazyEngine
   #nprobe: number
   #ratioThreshold: number
-  #engine: Promise<Engine> | undefined
   #state: State | undefined
   #closed = false
   /** Writers take turns; searches do not wait for them. */
@@ -85,7 +85,7 @@ export class FastIVF {
     }
     const { threads, revectorize } = options
     if (threads !== undefined) checkInteger('threads', threads, 0, 1024)
-    this.#runtime = { ...(threads === undefined ? {} : { threads }), revectorize: revectorize ?? false }
+    this.#engine = new LazyEngine({ ...(threads === undefined ? {} : { threads }), revectorize: revectorize ?? false })
   }
 
   /**
@@ -102,7 +102,7 @@ export class FastIVF {
     matrix.copy(0, matrix.rows, rows)
     const bad = rows.findIndex((value) => !Number.isFinite(value))
     if (bad >= 0) throw new IvfError('ERR_NOT_FINITE', `centroid ${Math.floor(bad / matrix.dim)} holds ${rows[bad]}; every number must be finite`)
-    index.#state = { model: await createModel(await index.#open(), index.metric, index.dim, rows), centroids: rows, segments: [], size: 0 }
+    index.#state = { model: await createModel(await index.#engine.get(), index.metric, index.dim, rows), centroids: rows, segments: [], size: 0 }
     return index
   }
 
@@ -224,8 +224,7 @@ export class FastIVF {
   async close(): Promise<void> {
     this.#closed = true
     await Promise.allSettled([...this.#running])
-    const engine = await this.#engine?.catch(() => undefined)
-    engine?.close()
+    await this.#engine.close()
     this.#state = undefined
   }
 
@@ -235,35 +234,38 @@ export class FastIVF {
 
   /** Adds the parts to `state` and makes the outcome current; on failure nothing has changed. */
   async #append(state: State, first: Matrix | undefined, rest: AsyncIterator<Matrix>, options: LongCallOptions): Promise<void> {
-    const built: Segment[] = []
+    const segments = [...state.segments]
     let { size } = state
     try {
       for (let part = first; part; part = (await rest.next()).value as Matrix | undefined) {
         options.signal?.throwIfAborted()
-        if (size + part.rows > 0xffffffff) throw new IvfError('ERR_ARGUMENT', `an index holds at most ${0xffffffff} vectors; this would be ${size + part.rows}`)
+        if (size + part.rows > 0xffffffff) {
+          throw new IvfError('ERR_ARGUMENT', `an index holds at most ${0xffffffff} vectors; this would be ${size + part.rows}`)
+        }
         if (part.rows === 0) continue
-        built.push(await buildSegment(state.model, part, size, options))
+        segments.push(await buildSegment(state.model, part, size, options))
         size += part.rows
+        await this.#mergeLast(state, segments, options)
       }
-      this.#commit({ ...state, segments: await this.#merge(state.model, [...state.segments, ...built], options), size })
+      this.#commit({ ...state, segments, size })
     } catch (error) {
-      for (const { held } of built) held.release()
+      for (const segment of segments) if (!state.segments.includes(segment)) segment.held.release()
       if (state !== this.#state) state.model.held.release()
       throw error
+    } finally {
+      await rest.return?.()
     }
   }
 
   /** Merges small segments of similar size from the end, so that their number grows with the logarithm of the adds. */
-  async #merge(model: Model, segments: Segment[], options: LongCallOptions): Promise<Segment[]> {
-    const merged = [...segments]
-    while (merged.length > 1) {
-      const [one, two] = merged.slice(-2) as [Segment, Segment]
-      if (one.count > MERGE_RATIO * two.count || segmentBytes(one) + segmentBytes(two) > MERGE_BYTES) break
-      const both = await mergeSegments(model, one, two, { signal: options.signal })
-      for (const part of [one, two]) if (!this.#state?.segments.includes(part)) part.held.release()
-      merged.splice(-2, 2, both)
+  async #mergeLast(state: State, segments: Segment[], { signal }: LongCallOptions): Promise<void> {
+    while (segments.length > 1) {
+      const [one, two] = segments.slice(-2) as [Segment, Segment]
+      if (one.count > MERGE_RATIO * two.count || segmentBytes(one) + segmentBytes(two) > MERGE_BYTES) return
+      const merged = await mergeSegments(state.model, one, two, { signal })
+      segments.splice(-2, 2, merged)
+      for (const part of [one, two]) if (!state.segments.includes(part)) part.held.release()
     }
-    return merged
   }
 
   /** Makes `next` current and lets go of what it does not keep. */
@@ -280,7 +282,7 @@ export class FastIVF {
       throw new IvfError('ERR_TOO_FEW', `${matrix.rows} vectors cannot make ${this.nlist} cells; give at least ${this.nlist}, or ask for a smaller nlist`)
     }
     const { kmeansBatchSize, kmeansTol, kmeansMaxSteps, seed } = this.#options
-    const next: NextBatch = randomBatches(matrix, Math.min(kmeansBatchSize, matrix.rows), seed)
+    const next = randomBatches(matrix, Math.min(kmeansBatchSize, matrix.rows), seed)
     const { centroids } = await trainMiniBatch(
       engine,
       this.dim,
@@ -304,14 +306,9 @@ export class FastIVF {
     return this.#state
   }
 
-  #open(): Promise<Engine> {
-    this.#engine ??= createEngine(this.#runtime)
-    return this.#engine
-  }
-
   #write(work: (engine: Engine) => Promise<void>): Promise<void> {
     return this.#track(() => {
-      const turn = this.#lastWrite.then(async () => work(await this.#open()))
+      const turn = this.#lastWrite.then(async () => work(await this.#engine.get()))
       this.#lastWrite = turn.catch(() => {})
       return turn
     })
@@ -338,21 +335,3 @@ interface State {
 
 const MERGE_RATIO = 4
 const MERGE_BYTES = 128 << 20
-
-/** Batches of rows drawn at random, with replacement, without end. */
-export function randomBatches(matrix: Matrix, size: number, seed: number): NextBatch {
-  const random = seeded(seed)
-  return async () => {
-    const rows = Uint32Array.from({ length: size }, () => random.below(matrix.rows))
-    return {
-      rows: size,
-      dim: matrix.dim,
-      copy(from, to, target) {
-        for (let i = from; i < to; i++) {
-          const row = rows[i] as number
-          matrix.copy(row, row + 1, target.subarray((i - from) * matrix.dim, (i - from + 1) * matrix.dim))
-        }
-      },
-    }
-  }
-}

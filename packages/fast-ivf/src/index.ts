@@ -1,3 +1,10 @@
+export { KMeans, type KMeansOptions } from './clustering/kmeans.js'
+export {
+  MiniBatchKMeans,
+  type MiniBatchKMeansOptions,
+  SubvectorsMiniBatchKMeans,
+  SubvectorsMiniBatchKMeans as SubspaceMiniBatchKMeans,
+} from './clustering/minibatch-kmeans.js'
 export type { SimdLevel } from './engine/binary.js'
 export type { VectorBatches, Vectors } from './engine/vectors.js'
 export { IvfError, type IvfErrorCode } from './errors.js'

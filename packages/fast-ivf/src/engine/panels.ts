@@ -57,6 +57,6 @@ export async function scatter(engine: Engine, target: Panels, options: ScatterOp
       halfNorm: options.halfNorm ? 1 : 0,
       dropZero: options.dropZero ? 1 : 0,
     })
-    await engine.run({ kernel: 'scatterRows', record, count: Math.ceil(count / BLOCK) }, { cost: count * target.dim * 4, signal })
+    await engine.run({ kernel: 'scatterRows', record, count: Math.ceil(count / BLOCK) }, { cost: count * target.dim * 16, signal })
   })
 }

@@ -52,6 +52,21 @@ export function toMatrix(input: Vectors, dim: number, name: string): Matrix {
   )
 }
 
+/** The rows of these numbers, in this order. */
+export function pick(matrix: Matrix, rows: Uint32Array): Matrix {
+  const { dim } = matrix
+  return {
+    rows: rows.length,
+    dim,
+    copy(from, to, target) {
+      for (let i = from; i < to; i++) {
+        const row = rows[i] as number
+        matrix.copy(row, row + 1, target.subarray((i - from) * dim, (i - from + 1) * dim))
+      }
+    },
+  }
+}
+
 function flatMatrix(data: ArrayLike<number>, dim: number, name: string): Matrix {
   checkNumbers(data, name)
   checkAttached(data, name)

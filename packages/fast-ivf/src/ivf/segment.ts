@@ -2,7 +2,7 @@ import { assign } from '../clustering/nearest.js'
 import type { Engine } from '../engine/engine.js'
 import { chunkRows, loadRows } from '../engine/load.js'
 import { allocPanels, type Panels, type ScatterOptions, scatter } from '../engine/panels.js'
-import type { Matrix } from '../engine/vectors.js'
+import { type Matrix, pick } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
 import { Held } from './held.js'
 import type { Model } from './model.js'
@@ -39,13 +39,13 @@ export async function buildSegment(model: Model, matrix: Matrix, firstId: number
       options.onProgress?.({ phase: 'assign', done: to, total: count })
     }
     const starts = new Uint32Array(nlist + 1)
-    const slots = intoSlots(engine.ints(labels, count), starts)
+    const order = rowsByCell(engine.ints(labels, count), starts)
     return newSegment(model, starts, async (vectors, ids) => {
-      for (let i = 0; i < count; i++) engine.ints(ids, count)[slots[i] as number] = firstId + i
+      engine.ints(ids, count).set(order.map((row) => firstId + row))
       for (let from = 0; from < count; from += chunk) {
         const to = Math.min(from + chunk, count)
-        await loadRows(engine, matrix, from, to, rows, load)
-        await scatter(engine, vectors, { ...scatterOptions(model), rows, count: to - from, slots: labels + from * 4 }, options.signal)
+        await loadRows(engine, pick(matrix, order.subarray(from, to)), 0, to - from, rows, load)
+        await scatter(engine, vectors, { ...scatterOptions(model), rows, count: to - from, slots: 0, first: from }, options.signal)
         options.onProgress?.({ phase: 'fill', done: to, total: count })
       }
     })
@@ -81,7 +81,7 @@ export async function mergeSegments(model: Model, one: Segment, two: Segment, op
         const count = Math.min(chunk, part.count - from)
         await gather(engine, part.vectors, from, count, rows, signal)
         engine.ints(at, count).set(slots.subarray(from, from + count))
-        await scatter(engine, vectors, { ...scatterOptions(to), rows, count, slots: at }, signal)
+        await scatter(engine, vectors, { ...scatterOptions(to), rows, count, slots: at, first: 0 }, signal)
       }
     })
   }
@@ -110,20 +110,20 @@ async function newSegment(model: Model, starts: Uint32Array, fill: (vectors: Pan
   }
 }
 
-function scatterOptions({ metric }: Model): Pick<ScatterOptions, 'first' | 'halfNorm' | 'dropZero'> {
-  return { first: 0, halfNorm: metric === 'l2', dropZero: metric === 'cosine' }
+function scatterOptions({ metric }: Model): Pick<ScatterOptions, 'halfNorm' | 'dropZero'> {
+  return { halfNorm: metric === 'l2', dropZero: metric === 'cosine' }
 }
 
-/** Counts labels into `starts` and replaces each label by its row's slot: rows of a cell keep their order. */
-function intoSlots(labels: Uint32Array, starts: Uint32Array): Uint32Array {
+/** Counts labels into `starts` and returns the rows in the order of their cells: rows of a cell keep their order. */
+function rowsByCell(labels: Uint32Array, starts: Uint32Array): Uint32Array {
   for (const cell of labels) starts[cell + 1] = (starts[cell + 1] as number) + 1
   for (let cell = 1; cell < starts.length; cell++) starts[cell] = (starts[cell] as number) + (starts[cell - 1] as number)
   const next = starts.slice(0, -1)
-  for (let i = 0; i < labels.length; i++) {
-    const cell = labels[i] as number
+  const order = new Uint32Array(labels.length)
+  labels.forEach((cell, row) => {
     const slot = next[cell] as number
     next[cell] = slot + 1
-    labels[i] = slot
-  }
-  return labels
+    order[slot] = row
+  })
+  return order
 }
