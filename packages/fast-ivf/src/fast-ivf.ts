@@ -1,7 +1,7 @@
 import { trainMiniBatch } from './clustering/minibatch.js'
 import { randomBatches } from './clustering/sample.js'
 import type { Engine } from './engine/engine.js'
-import { chunkRows } from './engine/load.js'
+import { checkFinite, chunkRows } from './engine/load.js'
 import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
 import { collectBatches } from './ivf/batches.js'
@@ -247,6 +247,7 @@ export class FastIVF {
         size += part.rows
         await this.#mergeLast(state, segments, options)
       }
+      options.signal?.throwIfAborted()
       this.#commit({ ...state, segments, size })
     } catch (error) {
       for (const segment of segments) if (!state.segments.includes(segment)) segment.held.release()
@@ -278,6 +279,9 @@ export class FastIVF {
   }
 
   async #cluster(engine: Engine, matrix: Matrix, options: LongCallOptions): Promise<Float32Array> {
+    if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least nlist of them')
+    // Before the long work, not in the middle of it.
+    await checkFinite(engine, matrix, 'vectors', options.signal)
     if (matrix.rows < this.nlist) {
       throw new IvfError('ERR_TOO_FEW', `${matrix.rows} vectors cannot make ${this.nlist} cells; give at least ${this.nlist}, or ask for a smaller nlist`)
     }

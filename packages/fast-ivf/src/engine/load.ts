@@ -29,7 +29,19 @@ export async function loadRows(engine: Engine, matrix: Matrix, from: number, to:
   matrix.copy(from + bad, from + bad + 1, row)
   const i = row.findIndex((value) => !Number.isFinite(value))
   const what = i < 0 ? 'numbers too large to square in 32 bits' : `${row[i]} at component ${i} (as a 32-bit float)`
-  throw new IvfError('ERR_NOT_FINITE', `row ${from + bad} of ${options.name} holds ${what}; remove the row, or mend what embedded it`)
+  const origin = matrix.origin?.(from + bad) ?? from + bad
+  throw new IvfError('ERR_NOT_FINITE', `row ${origin} of ${options.name} holds ${what}; remove the row, or mend what embedded it`)
+}
+
+/** Looks at all rows before anything is made of them. @throws IvfError ERR_NOT_FINITE, naming the first bad row */
+export async function checkFinite(engine: Engine, matrix: Matrix, name: string, signal?: AbortSignal): Promise<void> {
+  const chunk = Math.min(matrix.rows, chunkRows(matrix.dim))
+  await engine.frame(async (scratch) => {
+    const rows = scratch.alloc(chunk * matrix.dim * 4)
+    for (let from = 0; from < matrix.rows; from += chunk) {
+      await loadRows(engine, matrix, from, Math.min(from + chunk, matrix.rows), rows, { normalize: false, name, signal })
+    }
+  })
 }
 
 /** The first row that is not finite, if any. */

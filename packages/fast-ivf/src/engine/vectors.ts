@@ -21,6 +21,8 @@ export type VectorBatches = Iterable<Vectors> | AsyncIterable<Vectors>
 export interface Matrix {
   readonly rows: number
   readonly dim: number
+  /** The caller's number of row i, for messages, where it is not i. */
+  origin?(row: number): number
   /** Writes rows from … to, row-major. @throws IvfError ERR_DETACHED */
   copy(from: number, to: number, target: Float32Array): void
 }
@@ -58,6 +60,10 @@ export function pick(matrix: Matrix, rows: Uint32Array): Matrix {
   return {
     rows: rows.length,
     dim,
+    origin(i) {
+      const row = rows[i] as number
+      return matrix.origin?.(row) ?? row
+    },
     copy(from, to, target) {
       for (let i = from; i < to; i++) {
         const row = rows[i] as number

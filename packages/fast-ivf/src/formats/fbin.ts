@@ -1,3 +1,4 @@
+import { IvfError } from '../errors.js'
 import type { ByteSource } from '../storage/source.js'
 import { type Dtype, decode, elements } from './dtypes.js'
 import type { Format } from './format.js'
@@ -19,7 +20,10 @@ function binFormat(format: string, dtype: Dtype): Format {
     encoder: ({ dim, name }) => ({
       header(count) {
         if (count >= 2 ** 31 || dim >= 2 ** 31) {
-          throw formatError(name, `would get ${count} × ${dim}, an ${format} file holds fewer than 2^31; write npy`)
+          throw new IvfError(
+            'ERR_UNSUPPORTED',
+            `${name} would get ${count} × ${dim}, ${format} files hold fewer than 2^31; write npy`
+          )
         }
         return new Uint8Array(Int32Array.of(count, dim).buffer)
       },

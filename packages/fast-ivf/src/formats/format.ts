@@ -28,7 +28,7 @@ export interface Layout {
   readonly dim: number
   readonly dtype: Dtype
   readonly member: string | undefined
-  /** the most rows that the file may get, for an early refusal: undefined when unknown */
+  /** what to call the file in messages */
   readonly name: string
 }
 

@@ -1,3 +1,4 @@
+import { IvfError } from '../errors.js'
 import { type ByteSource, allocate } from '../storage/source.js'
 import type { Format, Layout } from './format.js'
 import { eachLine } from './lines.js'
@@ -20,7 +21,10 @@ export const jsonl: Format = {
         for (let j = from + i * dim; j < from + (i + 1) * dim; j++) {
           const value = values[j] as number
           if (!Number.isFinite(value)) {
-            throw formatError('a jsonl file', `cannot hold ${value} (row ${row + i}); leave the row out, or write npy`)
+            throw new IvfError(
+              'ERR_NOT_FINITE',
+              `row ${row + i} holds ${value}, which JSON cannot; leave the row out, or write npy`
+            )
           }
           numbers.push(Object.is(value, -0) ? '-0' : shortest(value))
         }

@@ -51,6 +51,12 @@ const short = (text: string): string => (text.length > 80 ? `${text.slice(0, 80)
 /** Literals nested deeper are no header; the bound keeps a hostile one from using up the stack. */
 const MAX_DEPTH = 8
 
+const WORDS: ReadonlyMap<string, Literal> = new Map<string, Literal>([
+  ['True', true],
+  ['False', false],
+  ['None', null],
+])
+
 /** A Python literal of dictionaries, tuples, lists, strings, integers, True, False and None; undefined if it is none. */
 function parseLiteral(text: string): Literal | undefined {
   const tokens = text.match(/'[^'\n]*'|"[^"\n]*"|[A-Za-z_]+|-?\d+L?|[{}()[\],:]|[^\s]/g) ?? []
@@ -58,11 +64,13 @@ function parseLiteral(text: string): Literal | undefined {
 
   function items(close: string, depth: number, each: () => boolean): boolean {
     for (;;) {
-      if (tokens[at] === close) return at++ >= 0
+      if (tokens[at] === close) break
       if (depth > MAX_DEPTH || !each()) return false
       if (tokens[at] === ',') at++
       else if (tokens[at] !== close) return false
     }
+    at++
+    return true
   }
 
   function sequence(close: string, depth: number): Literal[] | undefined {
@@ -94,7 +102,7 @@ function parseLiteral(text: string): Literal | undefined {
     if (token === '[') return sequence(']', depth + 1)
     if (/^['"]./.test(token)) return token.slice(1, -1)
     if (/^-?\d/.test(token)) return Number(token.replace('L', ''))
-    return { True: true, False: false, None: null }[token]
+    return WORDS.get(token)
   }
 
   const found = value(0)

@@ -56,8 +56,9 @@ export async function openNpy(source: ByteSource, name: string): Promise<Rows> {
     return out
   }
 
+  const inMemory = elements[dtype].make(0).BYTES_PER_ELEMENT
   const read = fortran && count > 1 && dim > 1 ? byColumns : byRows
-  return { format: 'npy', dtype, count, dim, rowBytes: dim * Math.max(size, 4), read }
+  return { format: 'npy', dtype, count, dim, rowBytes: dim * Math.max(size, inMemory), read }
 }
 
 export function npyEncoder({ dtype, dim }: Layout): Encoder {

@@ -20,16 +20,16 @@ export async function* collectBatches(vectors: Vectors | VectorBatches, dim: num
     parts.push(part)
     held += matrix.rows
     if (held < rows) continue
-    yield joined(parts, dim)
+    yield joined(parts, dim, first)
     first += held
     parts = []
     held = 0
   }
-  if (held > 0) yield joined(parts, dim)
+  if (held > 0) yield joined(parts, dim, first)
   return undefined
 }
 
-function joined(parts: Float32Array[], dim: number): Matrix {
+function joined(parts: Float32Array[], dim: number, first: number): Matrix {
   const ends: number[] = []
   let rows = 0
   for (const part of parts) {
@@ -39,6 +39,7 @@ function joined(parts: Float32Array[], dim: number): Matrix {
   return {
     rows,
     dim,
+    origin: (row) => first + row,
     copy(from, to, target) {
       let at = from
       while (at < to) {

@@ -1,0 +1,104 @@
+"""faiss on one set: builds the indexes asked for, sweeps nprobe or efSearch over the batch, asks one at a time.
+Its answer is one line of JSON, in the shape of the npm peers' answers."""
+import json, struct, sys, time
+import numpy as np
+import faiss
+
+options = json.loads(sys.argv[-1])
+
+
+def read(path):
+    kind = {'fbin': np.float32, 'u8bin': np.uint8, 'ibin': np.int32}[path.rsplit('.', 1)[-1]]
+    with open(path, 'rb') as f:
+        n, d = struct.unpack('<ii', f.read(8))
+        return np.fromfile(f, kind, n * d).reshape(n, d)
+
+
+def floats(path):
+    x = np.ascontiguousarray(read(path), dtype=np.float32)
+    if options['metric'] == 'cosine':
+        x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30)
+    return np.ascontiguousarray(x, dtype=np.float32)
+
+
+base, query, truth = floats(options['base']), floats(options['query']), read(options['truth'])
+n, d = base.shape
+nq, k = len(query), options['k']
+metric = faiss.METRIC_L2 if options['metric'] == 'l2' else faiss.METRIC_INNER_PRODUCT
+faiss.omp_set_num_threads(options['threads'])
+
+
+def recalls(ids, k):
+    hits = sum(len(np.intersect1d(a, b)) for a, b in zip(ids[:, :k], truth[:, :k]))
+    return {'recall': round(hits / (len(ids) * k), 4), 'recall1': round(float(np.mean([b[0] in a for a, b in zip(ids, truth)])), 4)}
+
+
+def best(call):
+    least, value = 1e9, None
+    for _ in range(options['repeats']):
+        start = time.perf_counter()
+        value = call()
+        least = min(least, time.perf_counter() - start)
+    return least, value
+
+
+def one_by_one(index):
+    faiss.omp_set_num_threads(1)
+    times = []
+    for i in range(min(nq, 500)):
+        start = time.perf_counter()
+        index.search(query[i:i + 1], k)
+        times.append((time.perf_counter() - start) * 1000)
+    faiss.omp_set_num_threads(options['threads'])
+    return dict(zip(('p50', 'p95', 'p99'), (round(float(np.quantile(times, q)), 4) for q in (.5, .95, .99))), queries=len(times))
+
+
+def ivf_flat():
+    index = faiss.index_factory(d, 'IVF%d,Flat' % options['nlist'], metric)
+    return index, 'IVFFlat %d' % options['nlist'], 'nprobe', options['nprobes']
+
+
+def hnsw():
+    index = faiss.IndexHNSWFlat(d, 16, metric)
+    index.hnsw.efConstruction = 40
+    return index, 'HNSW16', 'ef', options['efs']
+
+
+def flat():
+    return faiss.IndexFlat(d, metric), 'Flat (exact)', None, [0]
+
+
+def measure(make):
+    index, name, knob, settings = make()
+    start = time.perf_counter()
+    index.train(base)
+    trained = time.perf_counter()
+    index.add(base)
+    added = time.perf_counter()
+    points, single = [], None
+    for setting in settings:
+        if knob == 'nprobe':
+            index.nprobe = setting
+        if knob == 'ef':
+            index.hnsw.efSearch = setting
+        point = {'setting': setting}
+        if knob == 'nprobe':
+            faiss.cvar.indexIVF_stats.reset()
+            index.search(query, k)
+            point['vectorsPerQuery'] = faiss.cvar.indexIVF_stats.ndis / nq
+        seconds, (_, ids) = best(lambda: index.search(query, k))
+        point.update(recalls(ids, k), qps=nq / seconds)
+        points.append(point)
+        if setting == options['single'] or knob is None:
+            single = dict(one_by_one(index), setting=setting, recall=point['recall'])
+    answer = {'index': name, 'threads': options['threads'], 'points': points, 'single': single}
+    answer['build'] = {'train': trained - start, 'add': added - trained, 'total': added - start}
+    if knob is None:
+        seconds, (_, ids) = best(lambda: index.search(query, 100))
+        answer['k100'] = {'qps': nq / seconds}
+    return answer
+
+
+makers = {'IVFFlat': ivf_flat, 'HNSW16': hnsw, 'Flat': flat}
+curves = [measure(makers[name]) for name in options['indexes']]
+print(json.dumps({'version': faiss.__version__, 'options': faiss.get_compile_options().strip(), 'curves': curves}))

@@ -1,0 +1,156 @@
+import { setNamed } from '../sets/sets.mjs'
+import { nameOf, qpsAt } from './curves.mjs'
+import { num, ratio, share, table } from './table.mjs'
+import { targets } from './targets.mjs'
+
+/** The report of one run. @param {any} results @param {{ picture?: string }} [options] */
+export function markdown(results, { picture } = {}) {
+  const { machine, node, installed, absent } = results
+  const parts = [
+    '# Benchmark\n',
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}; Node ${node.version}` +
+      `${installed.version === node.version ? '' : `, and ${installed.version} for comparison`}; ${results.threads} threads unless said; ` +
+      `${machine.date}; load at the start ${machine.loadAtStart}.${results.quick ? ' **A quick run.**' : ''}\n`,
+    'Times differ from run to run and from machine to machine: read the **ratios**, which compare what one run measured side by side. ' +
+      'QPS is over the whole batch of queries, k = 10, the best of a few repeats for everyone. `revectorize` widens our kernels to 256 bits by an ' +
+      'experimental option of V8 (Node 24 and newer).\n',
+    node.reason && `> ${node.reason}\n`,
+    picture && `![Recall against queries per second](${picture})\n`,
+    '## Set out to reach\n',
+    targetTable(results),
+    '## At the same recall\n',
+    'QPS at recall@10, between the measured settings; **×** is FastIVF with `revectorize` (else without) over the line, so above 1 we are faster.\n',
+    ...atSameRecall(results.curves ?? []),
+    '## Kernels\n',
+    kernelTable(results.kernels ?? []),
+    '## k-means\n',
+    kmeansTable(results.kmeans ?? []),
+    '## FastIVF\n',
+    ...ourCurves(results.curves ?? []),
+    '## One query at a time\n',
+    singleTable(results.curves ?? []),
+    '## Building\n',
+    buildTable(results.curves ?? []),
+    '## Exact search, memory, start, size\n',
+    smallLines(results),
+    '## Absent\n',
+    absent.length === 0 ? 'Nothing was left out.\n' : absent.map((/** @type {any} */ one) => `- ${one.what}: ${one.reason}`).join('\n') + '\n',
+  ]
+  return parts.filter(Boolean).join('\n')
+}
+
+/** @param {any} results */
+function targetTable(results) {
+  const marks = { ok: 'ok', missed: '**missed**', 'not measured': 'not measured' }
+  const rows = targets(results).map(({ what, measured, reach, state }) => [what, measured, reach, marks[state]])
+  return table(['what', 'measured', 'reach', ''], rows)
+}
+
+/** @param {import('./curves.mjs').Curve[]} curves */
+function atSameRecall(curves) {
+  const levels = [0.9, 0.95, 0.99]
+  return setsOf(curves, 'mixture').flatMap((set) => {
+    const here = curves.filter((curve) => curve.set === set)
+    const ours = here.find((curve) => curve.revectorize && !curve.installed) ?? here.find((curve) => curve.who === 'fast-ivf')
+    const rows = here.map((curve) => {
+      const cells = levels.flatMap((level) => {
+        const qps = at(curve, level)
+        const our = ours && at(ours, level)
+        return [num(qps), qps && our && curve.who !== 'fast-ivf' ? ratio(our / qps) : '']
+      })
+      return [nameOf(curve), ...cells]
+    })
+    return [`**${set}**: ${setNamed(set).about}\n`, table(['index', '.90', '×', '.95', '×', '.99', '×'], rows)]
+  })
+}
+
+/** @param {import('./curves.mjs').Curve} curve @param {number} level */
+function at(curve, level) {
+  return qpsAt(curve.points, level)
+}
+
+/** @param {any[]} rows */
+function kernelTable(rows) {
+  const blas = (/** @type {number} */ threads) => rows.find((row) => row.comparable && row.threads === threads)?.gflops
+  return table(
+    ['GEMM 1024 × 1024 × 256', 'threads', 'GF/s', 'against OpenBLAS'],
+    rows.map((row) => {
+      const name = row.who === 'fast-ivf' ? `fast-ivf, Node ${row.node}, ${row.simd}${row.revectorized ? ', revectorize' : ''}` : row.who
+      const beside = row.comparable === false ? 'reference BLAS: not comparable' : ratio(row.gflops / (blas(row.threads) ?? Number.NaN))
+      return [name, row.threads, num(row.gflops, 1), beside]
+    }),
+  )
+}
+
+/** @param {any[]} rows */
+function kmeansTable(rows) {
+  return table(
+    ['synth into 1,024', 'seconds', 'mean squared distance', 'mean cosine'],
+    rows.map((row) => [
+      `${row.who} ${row.trainer}${row.revectorize ? ', revectorize' : ''}`,
+      num(row.seconds, 1),
+      share(row.distance),
+      share(row.cosine),
+    ]),
+  )
+}
+
+/** @param {import('./curves.mjs').Curve[]} curves */
+function ourCurves(curves) {
+  const ours = curves.filter((curve) => curve.who === 'fast-ivf')
+  return setsOf(ours).flatMap((set) => {
+    const [first, ...rest] = ours.filter((curve) => curve.set === set).sort((a, b) => Number(a.revectorize) - Number(b.revectorize))
+    if (!first) return []
+    const others = rest.map((curve) => nameOf(curve).replace(/^FastIVF \d+, /, ''))
+    const head = ['nprobe', 'recall@10', 'recall1@10', 'vectors scored', 'QPS', ...others.map((name) => `QPS, ${name}`), 'share of bare GEMM']
+    const rows = first.points.map((point, i) => [
+      point.setting,
+      share(point.recall),
+      share(point.recall1),
+      num(point.vectorsPerQuery),
+      num(point.qps),
+      ...rest.map((curve) => num(curve.points[i]?.qps)),
+      [first, ...rest].map((curve) => curve.points[i]?.shareOfGemm?.toFixed(2) ?? '–').join(' / '),
+    ])
+    const title = `**${set}**, ${setNamed(set).metric}, nlist ${setNamed(set).nlist}, ${num(first.bytesPerVector)} bytes per vector\n`
+    return [title, table(head, rows)]
+  })
+}
+
+/** @param {import('./curves.mjs').Curve[]} curves */
+function singleTable(curves) {
+  const rows = curves.flatMap((curve) => {
+    const { single } = curve
+    if (!single) return []
+    return [[curve.set, nameOf(curve), share(single.recall), num(single.p50, 3), num(single.p95, 3), num(single.p99, 3)]]
+  })
+  return table(['set', 'index', 'recall@10', 'p50 ms', 'p95 ms', 'p99 ms'], rows)
+}
+
+/** @param {import('./curves.mjs').Curve[]} curves */
+function buildTable(curves) {
+  const rows = curves
+    .filter((curve) => !curve.index.startsWith('Flat'))
+    .map((curve) => [curve.set, nameOf(curve), num(curve.build.total, 1)])
+  return table(['set', 'index', 'seconds'], rows)
+}
+
+/** @param {any} results */
+function smallLines({ exact = [], memory = [], startup = [], size = [], curves = [] }) {
+  const flat = curves.find((/** @type {any} */ curve) => curve.set === 'synth' && curve.k100)
+  const lines = [
+    ...exact.map((/** @type {any} */ row) => {
+      const beside = flat ? `; faiss Flat ${num(flat.k100.qps)}: ${ratio(row.qps / flat.k100.qps)}` : ''
+      return `exact search of synth, k 100${row.revectorize ? ', revectorize' : ''}: ${num(row.qps)} QPS${beside} (recall@100 ${share(row.recall)})`
+    }),
+    ...memory.map((/** @type {any} */ row) => `peak memory over the caller's vectors while building synth: ${num(row.over / 1e6)} MB; the index is ${num(row.index / 1e6)} MB`),
+    ...startup.map((/** @type {any} */ row) => `Node ${row.node}: import ${num(row.imported, 1)} ms, first answer over 1,000 × 128 after ${num(row.searched, 1)} ms (median of ${row.processes} processes)`),
+    ...size.map((/** @type {any} */ row) => `installed ${num(row.installed / 1e3)} kB; a browser loads ${num(row.minified / 1e3)} kB, ${num(row.gzip / 1e3, 1)} kB compressed`),
+  ]
+  return lines.length === 0 ? '*not measured*\n' : `${lines.map((line) => `- ${line}`).join('\n')}\n`
+}
+
+/** @param {{ set: string }[]} curves @param {string} [without] */
+function setsOf(curves, without) {
+  return [...new Set(curves.map((curve) => curve.set))].filter((set) => set !== without)
+}

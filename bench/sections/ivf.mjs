@@ -1,0 +1,30 @@
+import { major } from '../process/node.mjs'
+import { isThere, sets } from '../sets/sets.mjs'
+
+const sweep = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+
+/** What does FastIVF find, how fast, for how much work? A curve per set and build. @param {import('./context.mjs').Context} context */
+export async function ivf({ run, node, installed, threads, quick, wants, absent, say }) {
+  const curves = []
+  for (const set of sets) {
+    if (!wants(set.name)) continue
+    if (!isThere(set)) {
+      absent(`set ${set.name}`, 'its files are not there')
+      continue
+    }
+    const measure = async (/** @type {any} */ on, /** @type {boolean} */ revectorize) => {
+      say(`FastIVF: ${set.name}, Node ${on.version}${revectorize ? ', revectorize' : ''}`)
+      const input = { set: set.name, nlist: set.nlist, nprobes: sweep, k: 10, threads, revectorize }
+      const more = { repeats: quick ? 2 : 4, gemm: true, single: 16 }
+      const got = await run('tasks/ivf.mjs', { ...input, ...more }, { node: on })
+      if (!got) return
+      const index = `FastIVF ${set.nlist}${revectorize ? ', revectorize' : ''}`
+      const own = on === node ? {} : { installed: true }
+      curves.push({ set: set.name, who: 'fast-ivf', index, node: on.version, threads, revectorize, ...own, ...got })
+    }
+    if (major(node.version) >= 24) await measure(node, true)
+    await measure(node, false)
+    if (set.name === 'synth' && installed.version !== node.version && !quick) await measure(installed, false)
+  }
+  return curves
+}

@@ -1,0 +1,126 @@
+import { IvfError, show } from '../errors.js'
+import { allocate, cannotOpen, type FileHandle, type FileSystem, fileSystem, pathOf } from '../storage/source.js'
+
+/** Where bytes go, in order. Nothing is there for others to see before `finish`. */
+export interface Sink {
+  write(bytes: Uint8Array): Promise<void>
+  /** Puts earlier bytes right; missing where what is written is gone. */
+  patch?(at: number, bytes: Uint8Array): Promise<void>
+  finish(): Promise<void>
+  /** Leaves everything as it was before. */
+  abort(reason: unknown): Promise<void>
+}
+
+/** A path or file: URL (in Node, Deno and Bun), or a stream of bytes. */
+export type WriteTarget = string | URL | WritableStream<Uint8Array>
+
+/** @throws IvfError ERR_NOT_FOUND, ERR_UNSUPPORTED, ERR_ARGUMENT */
+export async function openSink(target: WriteTarget): Promise<Sink> {
+  if (typeof target === 'string' || target instanceof URL) {
+    const path = pathOf(target)
+    if (path !== undefined) return fileSink(path)
+    throw new IvfError('ERR_UNSUPPORTED', `${target} cannot be written to; give a path or a WritableStream`)
+  }
+  if (typeof target?.getWriter === 'function') return streamSink(target.getWriter())
+  throw new IvfError('ERR_ARGUMENT', `the target is ${show(target)}; it must be a path, a file: URL or a WritableStream`)
+}
+
+/** Keeps what is written; `bytes` joins it. */
+export function memorySink(): Sink & { bytes(): Uint8Array } {
+  const chunks: Uint8Array[] = []
+  const patches: [number, Uint8Array][] = []
+  return {
+    async write(bytes) {
+      chunks.push(bytes)
+    },
+    async patch(at, bytes) {
+      patches.push([at, bytes])
+    },
+    async finish() {},
+    async abort() {},
+    bytes() {
+      const whole = allocate(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+      let at = 0
+      for (const chunk of chunks) {
+        whole.set(chunk, at)
+        at += chunk.length
+      }
+      for (const [from, bytes] of patches) whole.set(bytes, from)
+      return whole
+    }
+  }
+}
+
+/** Small writes are gathered up to this size. */
+const BUFFER_BYTES = 2 ** 20
+
+/** Writes beside the file and takes its place at the end, so that a failure leaves the old file. */
+async function fileSink(path: string): Promise<Sink> {
+  const fs = fileSystem(path)
+  const final = await resolveTarget(fs, path)
+  const temporary = `${final}.${Math.random().toString(36).slice(2, 10)}.tmp`
+  const handle = await fs.open(temporary, 'wx').catch((cause: unknown) => Promise.reject(cannotOpen(path, cause)))
+  let at = 0
+  const pending = new Uint8Array(BUFFER_BYTES)
+  let held = 0
+
+  async function flush(): Promise<void> {
+    await writeAt(handle, at, pending.subarray(0, held))
+    at += held
+    held = 0
+  }
+
+  return {
+    async write(bytes) {
+      if (held + bytes.length > BUFFER_BYTES) await flush()
+      if (bytes.length > BUFFER_BYTES) {
+        await writeAt(handle, at, bytes)
+        at += bytes.length
+      } else {
+        pending.set(bytes, held)
+        held += bytes.length
+      }
+    },
+    async patch(from, bytes) {
+      await flush()
+      await writeAt(handle, from, bytes)
+    },
+    async finish() {
+      await flush()
+      await handle.sync()
+      await handle.close()
+      await fs.rename(temporary, final)
+    },
+    async abort() {
+      await handle.close().catch(() => {})
+      await fs.unlink(temporary).catch(() => {})
+    }
+  }
+}
+
+/** A link keeps pointing where it does; the file it points to is replaced. */
+async function resolveTarget(fs: FileSystem, path: string): Promise<string> {
+  const stat = await fs.stat(path).catch(() => undefined)
+  if (!stat) return path
+  if (stat.isFile()) return fs.realpath(path)
+  const kind = stat.isDirectory() ? 'a folder' : 'not a regular file'
+  throw new IvfError('ERR_ARGUMENT', `${path} is ${kind}; give the path of a file`)
+}
+
+async function writeAt(handle: FileHandle, at: number, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 2 ** 30), at + done)
+    done += bytesWritten
+  }
+}
+
+function streamSink(writer: WritableStreamDefaultWriter<Uint8Array>): Sink {
+  return {
+    async write(bytes) {
+      await writer.ready
+      await writer.write(bytes)
+    },
+    finish: () => writer.close(),
+    abort: (reason) => writer.abort(reason).catch(() => {})
+  }
+}
