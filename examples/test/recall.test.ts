@@ -14,5 +14,5 @@ test('recall floors on the dictionary, which is hard to divide into cells', asyn
   const { qualities } = await measure(index, vectors, embedder.embedAll(incompleteDefinitions(entries, 200)), [16, 64, 128])
   await index.close()
   const found = qualities.map((quality) => quality.recall)
-  for (const [i, floor] of [0.55, 0.75, 0.84].entries()) expect(found[i], `${found}`).toBeGreaterThan(floor)
+  for (const [i, floor] of [0.55, 0.73, 0.86].entries()) expect(found[i], `${found}`).toBeGreaterThan(floor)
 })

@@ -27,7 +27,7 @@ export interface FastIVFOptions extends RuntimeOptions {
   ratioThreshold?: number
   /** Default 'cosine'. */
   metric?: Metric
-  /** Rows per step of k-means. Default 1024. */
+  /** Rows per step of k-means, at most a quarter of the vectors. Default 1024. */
   kmeansBatchSize?: number
   /** Convergence at which k-means stops. Default 5e-5. */
   kmeansTol?: number
@@ -286,7 +286,7 @@ export class FastIVF {
       throw new IvfError('ERR_TOO_FEW', `${matrix.rows} vectors cannot make ${this.nlist} cells; give at least ${this.nlist}, or ask for a smaller nlist`)
     }
     const { kmeansBatchSize, kmeansTol, kmeansMaxSteps, seed } = this.#options
-    const next = randomBatches(matrix, Math.min(kmeansBatchSize, matrix.rows), seed)
+    const next = randomBatches(matrix, Math.min(kmeansBatchSize, Math.ceil(matrix.rows / 4)), seed)
     const { centroids } = await trainMiniBatch(
       engine,
       this.dim,

@@ -1,5 +1,5 @@
 import { IvfError } from '../errors.js'
-import { fromHalves, roundHalf, toHalf } from './float16.js'
+import { fromHalves, toHalves } from './float16.js'
 
 /** The arrays that rows are handed out in. */
 export type TypedArray =
@@ -44,20 +44,23 @@ export interface Element {
   /** the numbers it holds, for messages */
   readonly holds: string
   readonly float: boolean
+  /** of a float: the least size that would round to infinity */
+  readonly limit: number | undefined
 }
 
 export const elements: { readonly [D in Dtype]: Element } = {
-  float32: plain(Float32Array, 'f4', 'numbers up to 3.4e38', Math.fround),
-  float64: plain(Float64Array, 'f8', 'all numbers', (value) => value),
+  float32: plain(Float32Array, 'f4', 'numbers up to 3.4e38', Math.fround, 2 ** 128 - 2 ** 103),
+  float64: plain(Float64Array, 'f8', 'all numbers', (value) => value, Number.POSITIVE_INFINITY),
   float16: {
     size: 2,
     npy: 'f2',
     make: (length) => new Float32Array(length),
-    round: roundHalf,
+    round: (value) => fromHalves(toHalves([value], 0, 1))[0] as number,
+    limit: 65520,
     decode: (bytes) => fromHalves(viewAs(Uint16Array, bytes)),
-    encode: (values, from, to) => encodeWith(Uint16Array, values, from, to, toHalf),
+    encode: (values, from, to) => new Uint8Array(toHalves(values, from, to).buffer),
     holds: 'numbers up to 65504',
-    float: true
+    float: true,
   },
   uint8: integer(Uint8Array, 'u1', 0, 255),
   int8: integer(Int8Array, 'i1', -128, 127),
@@ -70,8 +73,8 @@ export const elements: { readonly [D in Dtype]: Element } = {
   bool: {
     ...integer(Uint8Array, 'b1', 0, 1),
     decode: (bytes) => bytes.map((byte) => (byte === 0 ? 0 : 1)),
-    holds: '0 and 1'
-  }
+    holds: '0 and 1',
+  },
 }
 
 export const dtypeNames: readonly Dtype[] = Object.keys(elements) as Dtype[]
@@ -88,12 +91,12 @@ export function dtypeOf(data: ArrayLike<number>): Dtype | undefined {
  * do, unless `exact` (the numbers come from an integer array: ids and counts must stay what they are).
  */
 export function misfit(dtype: Dtype, values: ArrayLike<number>, from: number, to: number, exact: boolean): number {
-  const { round, float } = elements[dtype]
+  const { round, limit } = elements[dtype]
   for (let i = from; i < to; i++) {
     const value = values[i] as number
-    const stored = round(value)
-    if (stored === value || (float && !exact && (Number.isFinite(stored) || !Number.isFinite(value)))) continue
-    return i
+    if (exact || limit === undefined) {
+      if (round(value) !== value) return i
+    } else if (Math.abs(value) >= limit && Number.isFinite(value)) return i
   }
   return -1
 }
@@ -107,7 +110,7 @@ export function decode(dtype: Dtype, bytes: Uint8Array, where: (index: number) =
   throw new IvfError(
     'ERR_FORMAT',
     `${where(unsafe)} holds an ${dtype} of about ${numbers[unsafe]}, beyond ±2^53 where JavaScript numbers are exact; ` +
-      'store smaller integers, or the ids as strings beside the vectors'
+      'store smaller integers, or the ids as strings beside the vectors',
   )
 }
 
@@ -133,24 +136,12 @@ function byteOffsetIsAligned(bytes: Uint8Array, size: number): boolean {
   return bytes.byteOffset % size === 0
 }
 
-function encodeWith<T extends TypedArray>(
-  Type: ArrayType<T>,
-  values: ArrayLike<number>,
-  from: number,
-  to: number,
-  convert: (value: number) => number
-): Uint8Array {
-  const out = new Type(to - from)
-  for (let i = from; i < to; i++) out[i - from] = convert(values[i] as number)
-  return new Uint8Array(out.buffer)
-}
-
 function plain(
   Type: ArrayType<TypedArray>,
   npy: string,
   holds: string,
   round: (value: number) => number,
-  float: boolean = true
+  limit?: number,
 ): Element {
   return {
     size: Type.BYTES_PER_ELEMENT,
@@ -165,12 +156,13 @@ function plain(
       return new Uint8Array(out.buffer)
     },
     holds,
-    float
+    limit,
+    float: limit !== undefined,
   }
 }
 
 function integer(Type: ArrayType<TypedArray>, npy: string, min: number, max: number): Element {
-  return plain(Type, npy, `integers from ${min} to ${max}`, within(min, max), false)
+  return plain(Type, npy, `integers from ${min} to ${max}`, within(min, max))
 }
 
 /** 64-bit integers, read into doubles: exact up to 2^53, and refused beyond. */
@@ -199,7 +191,8 @@ function wide(npy: string, min: number): Element {
       return new Uint8Array(words.buffer)
     },
     holds: `integers from ${min} to ${Number.MAX_SAFE_INTEGER}`,
-    float: false
+    float: false,
+    limit: undefined,
   }
 }
 

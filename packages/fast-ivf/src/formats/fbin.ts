@@ -22,20 +22,23 @@ function binFormat(format: string, dtype: Dtype): Format {
         if (count >= 2 ** 31 || dim >= 2 ** 31) {
           throw new IvfError(
             'ERR_UNSUPPORTED',
-            `${name} would get ${count} × ${dim}, ${format} files hold fewer than 2^31; write npy`
+            `${name} would get ${count} × ${dim}, ${format} files hold fewer than 2^31; write npy`,
           )
         }
         return new Uint8Array(Int32Array.of(count, dim).buffer)
       },
-      rows: (values, from, rows) => elements[dtype].encode(values, from, from + rows * dim)
-    })
+      rows: (values, from, rows) => elements[dtype].encode(values, from, from + rows * dim),
+    }),
   }
 }
 
 async function openBin(source: ByteSource, name: string, format: string, dtype: Dtype): Promise<Rows> {
   const { size } = elements[dtype]
   if (source.size < 8) {
-    throw formatError(name, `has ${source.size} bytes; an ${format} file begins with 8: count and dim. It was cut short`)
+    throw formatError(
+      name,
+      `has ${source.size} bytes; an ${format} file begins with 8: count and dim. It was cut short`,
+    )
   }
   const head = await readBytes(source, 0, 8, name)
   const view = new DataView(head.buffer, head.byteOffset)
@@ -46,7 +49,7 @@ async function openBin(source: ByteSource, name: string, format: string, dtype: 
     throw formatError(
       name,
       `says ${count} × ${dim} (${expected} bytes as ${format}) and has ${source.size} bytes; ` +
-        `it was cut short, or is not ${format}: name its format as { format: 'fvecs' }`
+        `it was cut short, or is not ${format}: name its format as { format: 'fvecs' }`,
     )
   }
   return {
@@ -58,6 +61,6 @@ async function openBin(source: ByteSource, name: string, format: string, dtype: 
     async read(from, to) {
       const bytes = await readBytes(source, 8 + from * dim * size, 8 + to * dim * size, name)
       return decode(dtype, bytes, (index) => `${name}, row ${from + Math.floor(index / dim)}`)
-    }
+    },
   }
 }

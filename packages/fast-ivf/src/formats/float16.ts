@@ -18,27 +18,23 @@ export function fromHalves(bits: Uint16Array): Float32Array {
   return numbers
 }
 
-/** The bits of the half nearest to `value`, ties to even; too large a number becomes infinite. */
-export function toHalf(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
-  const size = Math.abs(value)
-  if (Number.isNaN(value)) return 0x7e00
-  if (size >= 65520) return sign | 0x7c00
-  let exponent = Math.max(-14, Math.floor(Math.log2(size)))
-  if (size < 2 ** exponent && exponent > -14) exponent--
-  // both divisions are by powers of two, so the only rounding is the wanted one
-  const units = roundToEven(size / 2 ** (exponent - 10))
-  return sign | (((exponent + 15) << 10) + units - 1024)
+/** The bits of the halves nearest to `values[from..to)`, ties to even; from 65520 on a number becomes infinite. */
+export function toHalves(values: ArrayLike<number>, from: number, to: number): Uint16Array {
+  const bits = new Uint16Array(to - from)
+  const size = new Float64Array(1)
+  const words = new Uint32Array(size.buffer)
+  for (let i = from; i < to; i++) {
+    const value = values[i] as number
+    size[0] = Math.abs(value)
+    const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
+    const exponent = Math.max(-14, ((words[1] as number) >>> 20) - 1023)
+    // in units of the last mantissa bit, where adding and taking away 2^52 rounds to an integer, ties to even
+    const units = (size[0] as number) * (UNITS[exponent + 14] ?? 0) + 2 ** 52 - 2 ** 52
+    const finite = sign | (((exponent + 15) << 10) + units - 1024)
+    bits[i - from] = Number.isNaN(value) ? 0x7e00 : (size[0] as number) >= 65520 ? sign | 0x7c00 : finite
+  }
+  return bits
 }
 
-/** The half nearest to `value`, as a number. */
-export function roundHalf(value: number): number {
-  return fromHalves(Uint16Array.of(toHalf(value)))[0] as number
-}
-
-function roundToEven(value: number): number {
-  const below = Math.floor(value)
-  const part = value - below
-  if (part === 0.5) return below % 2 === 0 ? below : below + 1
-  return part < 0.5 ? below : below + 1
-}
+/** Units of the last mantissa bit in 1, by exponent from -14 to 15. */
+const UNITS: Float64Array = Float64Array.from({ length: 30 }, (_, i) => 2 ** (24 - i))

@@ -27,8 +27,8 @@ function vecsFormat(format: string, dtype: Dtype): Format {
           out.set(numbers.subarray(i * dim * size, (i + 1) * dim * size), i * stride + 4)
         }
         return out
-      }
-    })
+      },
+    }),
   }
 }
 
@@ -44,7 +44,7 @@ async function openVecs(source: ByteSource, name: string, format: string, dtype:
     throw formatError(
       name,
       `has ${source.size} bytes and says that its first row has dim ${dim} (${stride} bytes as ${format}); ` +
-        `it was cut short, or is not ${format}: name its format as { format: 'fbin' }`
+        `it was cut short, or is not ${format}: name its format as { format: 'fbin' }`,
     )
   }
   const count = Math.floor(source.size / stride)
@@ -59,7 +59,7 @@ async function openVecs(source: ByteSource, name: string, format: string, dtype:
         throw formatError(
           name,
           `has a row ${from + i} of dim ${found} at byte ${(from + i) * stride}, the rows before have ${dim}; ` +
-            'all rows need the same dim: is the file damaged?'
+            'all rows need the same dim: is the file damaged?',
         )
       }
       bytes.copyWithin(i * dim * size, i * stride + 4, (i + 1) * stride)
@@ -73,7 +73,7 @@ async function openVecs(source: ByteSource, name: string, format: string, dtype:
     throw formatError(
       name,
       `has ${source.size} bytes, which is no multiple of ${stride} (its first row says dim ${dim}): ` +
-        `${source.size % stride} bytes follow row ${count - 1}; it was cut short, copy it again`
+        `${source.size % stride} bytes follow row ${count - 1}; it was cut short, copy it again`,
     )
   }
 
@@ -84,7 +84,7 @@ async function openVecs(source: ByteSource, name: string, format: string, dtype:
     dim,
     rowBytes: stride,
     read: async (from, to) =>
-      decode(dtype, await compact(from, to), (index) => `${name}, row ${from + Math.floor(index / dim)}`)
+      decode(dtype, await compact(from, to), (index) => `${name}, row ${from + Math.floor(index / dim)}`),
   }
 }
 

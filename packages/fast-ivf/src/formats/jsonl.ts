@@ -23,7 +23,7 @@ export const jsonl: Format = {
           if (!Number.isFinite(value)) {
             throw new IvfError(
               'ERR_NOT_FINITE',
-              `row ${row + i} holds ${value}, which JSON cannot; leave the row out, or write npy`
+              `row ${row + i} holds ${value}, which JSON cannot; leave the row out, or write npy`,
             )
           }
           numbers.push(Object.is(value, -0) ? '-0' : shortest(value))
@@ -31,8 +31,8 @@ export const jsonl: Format = {
         lines.push(`[${numbers.join(',')}]\n`)
       }
       return new TextEncoder().encode(lines.join(''))
-    }
-  })
+    },
+  }),
 }
 
 /** A place from which reading can begin: row `row` is the first on or after line `line`, at byte `at`. */
@@ -83,7 +83,7 @@ async function openJsonl(source: ByteSource, name: string): Promise<Rows> {
         return row < to
       })
       return out
-    }
+    },
   }
 }
 
@@ -92,7 +92,7 @@ function checkedRow(bytes: Uint8Array, name: string, line: number, dim: number):
   if (numbers.length === dim) return numbers
   throw formatError(
     name,
-    `has ${numbers.length} numbers on line ${line}, the lines before have ${dim}; all need the same dim`
+    `has ${numbers.length} numbers on line ${line}, the lines before have ${dim}; all need the same dim`,
   )
 }
 
@@ -122,7 +122,7 @@ async function afterByteOrderMark(source: ByteSource): Promise<number> {
 /** The fewest digits that read back as the same 32-bit float. */
 function shortestFloat32(value: number): string {
   const float = Math.fround(value)
-  for (let digits = 6; digits < 9; digits++) {
+  for (let digits = 7; digits < 9; digits++) {
     const short = Number(float.toPrecision(digits))
     if (Math.fround(short) === float) return String(short)
   }

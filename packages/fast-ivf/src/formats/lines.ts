@@ -13,7 +13,7 @@ export async function eachLine(
   source: ByteSource,
   name: string,
   at: number,
-  visit: (line: Uint8Array, at: number) => boolean
+  visit: (line: Uint8Array, at: number) => boolean,
 ): Promise<void> {
   let size = CHUNK_BYTES
   for (let start = at; start < source.size; ) {

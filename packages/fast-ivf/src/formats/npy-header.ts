@@ -11,7 +11,8 @@ export interface NpyHeader {
 /** A Python literal: what NumPy writes into a header. */
 type Literal = string | number | boolean | null | Literal[] | { [key: string]: Literal }
 
-const EXPECTED = "expected {'descr': '<f4', 'fortran_order': False, 'shape': (rows, dim)}; write it again with numpy.save"
+const EXPECTED =
+  "expected {'descr': '<f4', 'fortran_order': False, 'shape': (rows, dim)}; write it again with numpy.save"
 
 /** Reads the header's text. @throws IvfError ERR_FORMAT */
 export function parseNpyHeader(text: string, name: string): NpyHeader {

@@ -12,7 +12,7 @@ export const npy: Format = {
   canBeEmpty: true,
   recognizes: (head) => MAGIC.every((byte, i) => head[i] === byte),
   open: openNpy,
-  encoder: npyEncoder
+  encoder: npyEncoder,
 }
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
@@ -30,7 +30,7 @@ export async function openNpy(source: ByteSource, name: string): Promise<Rows> {
     throw formatError(
       name,
       `has ${source.size} bytes, its header (shape ${count} × ${dim}, ${dtype}) asks for ${expected}; ` +
-        (source.size < expected ? 'it was cut short, copy it again' : 'write it again with numpy.save')
+        (source.size < expected ? 'it was cut short, copy it again' : 'write it again with numpy.save'),
     )
   }
 
@@ -65,7 +65,7 @@ export function npyEncoder({ dtype, dim }: Layout): Encoder {
   const { npy: code, size, encode } = elements[dtype]
   return {
     header: (count) => npyHeader(`${size === 1 ? '|' : '<'}${code}`, [count, dim]),
-    rows: (values, from, rows) => encode(values, from, from + rows * dim)
+    rows: (values, from, rows) => encode(values, from, from + rows * dim),
   }
 }
 
@@ -77,7 +77,10 @@ export function npyBytes(count: number, { dim, dtype }: Layout): number {
 async function readHeader(source: ByteSource, name: string): Promise<{ text: string; start: number }> {
   const head = await readBytes(source, 0, Math.min(12, source.size), name)
   if (!MAGIC.every((byte, i) => head[i] === byte)) {
-    throw formatError(name, `is no npy file: it does not begin with "\\x93NUMPY"; name its format as { format: 'fbin' }`)
+    throw formatError(
+      name,
+      `is no npy file: it does not begin with "\\x93NUMPY"; name its format as { format: 'fbin' }`,
+    )
   }
   const version = head[6] ?? 0
   const wide = version > 1
@@ -89,7 +92,10 @@ async function readHeader(source: ByteSource, name: string): Promise<{ text: str
   const length = wide ? view.getUint32(8, true) : view.getUint16(8, true)
   const from = wide ? 12 : 10
   if (length > MAX_HEADER || from + length > source.size) {
-    throw formatError(name, `says its header has ${length} bytes, the file has ${source.size}; it is cut short or damaged`)
+    throw formatError(
+      name,
+      `says its header has ${length} bytes, the file has ${source.size}; it is cut short or damaged`,
+    )
   }
   const bytes = await readBytes(source, from, from + length, name)
   return { text: new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(bytes), start: from + length }
@@ -101,7 +107,7 @@ function dtypeOfDescr(descr: string, name: string): { dtype: Dtype; swap: boolea
   if (dtype) return { dtype, swap: order === '>' }
   throw formatError(
     name,
-    `holds '${descr}'; ${dtypeNames.join(', ')} can be read: convert it with array.astype('float32')`
+    `holds '${descr}'; ${dtypeNames.join(', ')} can be read: convert it with array.astype('float32')`,
   )
 }
 

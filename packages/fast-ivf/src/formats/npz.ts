@@ -17,7 +17,7 @@ export const npz: Format = {
   canBeEmpty: true,
   recognizes: ([p, k, a, b]) => p === 0x50 && k === 0x4b && (a === 3 || a === 5) && b === a + 1,
   open: openNpz,
-  encoder: npzEncoder
+  encoder: npzEncoder,
 }
 
 /** The names of the arrays in an npz archive. */
@@ -33,7 +33,7 @@ async function openNpz(source: ByteSource, name: string, { member }: { member: s
   if (member === undefined && members.length !== 1) {
     throw new IvfError(
       members.length === 0 ? 'ERR_FORMAT' : 'ERR_ARGUMENT',
-      `${name} holds ${members.length} arrays${names && ` (${names})`}; one is needed: name it as { member: 'base' }`
+      `${name} holds ${members.length} arrays${names && ` (${names})`}; one is needed: name it as { member: 'base' }`,
     )
   }
   const chosen = members.find((each) => member === undefined || each.name === member || bare(each.name) === member)
@@ -66,6 +66,6 @@ function npzEncoder(layout: Layout): Encoder {
     footer(count) {
       const head = inner.header?.(count) ?? new Uint8Array(0)
       return zipFooter(file, joinCrc32(crc32(head), crc, size), npyBytes(count, layout))
-    }
+    },
   }
 }

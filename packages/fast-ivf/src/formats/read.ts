@@ -37,7 +37,7 @@ export async function listMembers(input: SourceInput): Promise<string[]> {
 /** Closes what it opened when `use` fails; a ByteSource given by the caller stays the caller's to close. */
 async function withSource<T>(
   input: SourceInput,
-  use: (source: ByteSource, close: () => Promise<void>) => Promise<T>
+  use: (source: ByteSource, close: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const source = await openSource(input)
   const close = isByteSource(input) ? async () => {} : () => source.close()
@@ -54,7 +54,7 @@ const HEAD_BYTES = 64
 async function recognize(
   source: ByteSource,
   input: SourceInput,
-  options: OpenOptions
+  options: OpenOptions,
 ): Promise<{ name: string; format: Format }> {
   const found = options.name ?? nameOf(input)
   const name = found ?? 'the file'

@@ -26,7 +26,7 @@ export function formatByContent(head: Uint8Array, name: string): Format {
   throw new IvfError(
     'ERR_FORMAT',
     `${name} is of no format that can be told from its name or its first bytes; name it as { format: 'fbin' }, ` +
-      `one of ${formatNames.join(', ')}`
+      `one of ${formatNames.join(', ')}`,
   )
 }
 

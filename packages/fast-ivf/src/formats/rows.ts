@@ -66,7 +66,7 @@ function toTable(vectors: Vectors, dim: number | undefined, row: number): Table 
   throw new IvfError(
     'ERR_ARGUMENT',
     `the vectors from row ${row} on are ${show(vectors)}; give { data, dims: [rows, dim] }, an array of vectors, ` +
-      'or an iterable of those'
+      'or an iterable of those',
   )
 }
 
@@ -74,7 +74,7 @@ function flatTable(
   values: ArrayLike<number>,
   dims: readonly number[] | undefined,
   wanted: number | undefined,
-  row: number
+  row: number,
 ): Table {
   const [rows, dim] = dims ? (dims.length === 1 ? [1, dims[0]] : dims) : [values.length / (wanted || 1), wanted]
   const dtype = dtypeOf(values)
@@ -91,7 +91,7 @@ function flatTable(
     throw new IvfError(
       'ERR_DIM',
       `the vectors from row ${row} on have ${values.length} numbers, which is not ${rows ?? 0} × ${dim}; ` +
-        'check dims, and whether the buffer was transferred'
+        'check dims, and whether the buffer was transferred',
     )
   }
   return { rows, dim, block: (from) => ({ values, from: from * dim, dtype }) }
@@ -99,8 +99,11 @@ function flatTable(
 
 /** An array of vectors, copied together block by block. */
 function listTable(list: readonly (ArrayLike<number> | unknown)[], row: number): Table {
-  const dim = (list[0] as { length?: number } | null)?.length ?? 0
+  const dim = isNumbers(list[0]) ? list[0].length : 0
   const kind = isNumbers(list[0]) ? dtypeOf(list[0]) : undefined
+  if (dim === 0) {
+    throw new IvfError('ERR_DIM', `row ${row} is ${show(list[0])} without numbers; every row needs dim of them`)
+  }
   return {
     rows: list.length,
     dim,
@@ -111,14 +114,14 @@ function listTable(list: readonly (ArrayLike<number> | unknown)[], row: number):
         if (!isNumbers(vector) || dtypeOf(vector) === undefined) {
           throw new IvfError('ERR_ARGUMENT', `row ${row + from + i} is ${show(vector)}; it must be an array of numbers`)
         }
-        if (vector.length !== dim || dim === 0) {
+        if (vector.length !== dim) {
           const told = `row ${row + from + i} has ${vector.length} numbers, row ${row} has ${dim}`
-          throw new IvfError('ERR_DIM', `${told}; all rows need the same dim, of at least 1`)
+          throw new IvfError('ERR_DIM', `${told}; all rows need the same dim`)
         }
         values.set(vector, i * dim)
       }
       return { values, from: 0, dtype: kind ?? 'float64' }
-    }
+    },
   }
 }
 

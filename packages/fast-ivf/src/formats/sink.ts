@@ -22,7 +22,10 @@ export async function openSink(target: WriteTarget): Promise<Sink> {
     throw new IvfError('ERR_UNSUPPORTED', `${target} cannot be written to; give a path or a WritableStream`)
   }
   if (typeof target?.getWriter === 'function') return streamSink(target.getWriter())
-  throw new IvfError('ERR_ARGUMENT', `the target is ${show(target)}; it must be a path, a file: URL or a WritableStream`)
+  throw new IvfError(
+    'ERR_ARGUMENT',
+    `the target is ${show(target)}; it must be a path, a file: URL or a WritableStream`,
+  )
 }
 
 /** Keeps what is written; `bytes` joins it. */
@@ -47,7 +50,7 @@ export function memorySink(): Sink & { bytes(): Uint8Array } {
       }
       for (const [from, bytes] of patches) whole.set(bytes, from)
       return whole
-    }
+    },
   }
 }
 
@@ -94,7 +97,7 @@ async function fileSink(path: string): Promise<Sink> {
     async abort() {
       await handle.close().catch(() => {})
       await fs.unlink(temporary).catch(() => {})
-    }
+    },
   }
 }
 
@@ -121,6 +124,6 @@ function streamSink(writer: WritableStreamDefaultWriter<Uint8Array>): Sink {
       await writer.write(bytes)
     },
     finish: () => writer.close(),
-    abort: (reason) => writer.abort(reason).catch(() => {})
+    abort: (reason) => writer.abort(reason).catch(() => {}),
   }
 }

@@ -13,13 +13,21 @@ export async function openMember(source: ByteSource, member: ZipMember, archive:
   const [from, to] = await locateMember(source, member, archive)
   const { method, size, packedSize } = member
   if (method === 0 && size === packedSize) {
-    return checked((a, b) => readBytes(source, from + a, from + b, name), async () => {}, member, name)
+    return checked(
+      (a, b) => readBytes(source, from + a, from + b, name),
+      async () => {},
+      member,
+      name,
+    )
   }
   if (method === 8 && size <= packedSize * MAX_RATIO) return inflated(source, from, to, member, name)
   if (method !== 0 && method !== 8) {
     throw formatError(name, `is packed by method ${method}; write it with numpy.savez or numpy.savez_compressed`)
   }
-  throw formatError(name, `cannot have ${size} bytes in ${packedSize} packed ones; the archive is damaged, copy it again`)
+  throw formatError(
+    name,
+    `cannot have ${size} bytes in ${packedSize} packed ones; the archive is damaged, copy it again`,
+  )
 }
 
 /** Unpacks forward; a read that lies before the last one begins again at the start. */
@@ -80,7 +88,7 @@ function inflated(source: ByteSource, from: number, to: number, member: ZipMembe
     },
     stop,
     member,
-    name
+    name,
   )
 }
 
@@ -89,7 +97,7 @@ function checked(
   read: (from: number, to: number) => Promise<Uint8Array>,
   close: () => Promise<void>,
   { size, crc }: ZipMember,
-  name: string
+  name: string,
 ): ByteSource {
   let done = 0
   let sum = 0
@@ -104,7 +112,7 @@ function checked(
       }
       return bytes
     },
-    close
+    close,
   }
 }
 
@@ -116,7 +124,7 @@ function packedStream(source: ByteSource, from: number, to: number, name: string
       if (end > at) controller.enqueue(await readBytes(source, at, end, name))
       at = end
       if (at === to) controller.close()
-    }
+    },
   })
 }
 

@@ -71,7 +71,7 @@ export function vectorFile(rows: Rows, name: string, close: () => Promise<void>)
     async close() {
       closed = true
       await close()
-    }
+    },
   }
 }
 
@@ -81,7 +81,7 @@ export async function readBytes(source: ByteSource, from: number, to: number, na
   if (bytes?.length === to - from) return bytes
   throw new IvfError(
     'ERR_FORMAT',
-    `${name} has ${bytes ? from + bytes.length : source.size} bytes, bytes ${from} to ${to} are needed; it was cut short`
+    `${name} has ${bytes ? from + bytes.length : source.size} bytes, bytes ${from} to ${to} are needed; it was cut short`,
   )
 }
 

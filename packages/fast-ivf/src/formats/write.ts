@@ -38,7 +38,7 @@ export interface Written {
 export async function writeVectors(
   target: WriteTarget,
   vectors: Vectors | VectorBatches,
-  options: WriteOptions = {}
+  options: WriteOptions = {},
 ): Promise<Written> {
   const name = typeof target === 'string' || target instanceof URL ? nameOf(target) : undefined
   const format = formatToWrite(options.format, name)
@@ -56,7 +56,7 @@ export async function writeVectors(
 /** The bytes of a file of vectors. @throws as writeVectors */
 export async function toBytes(
   vectors: Vectors | VectorBatches,
-  options: WriteOptions & { format: string }
+  options: WriteOptions & { format: string },
 ): Promise<Uint8Array> {
   const format = formatToWrite(options.format, undefined)
   const sink = memorySink()
@@ -76,7 +76,7 @@ async function writeTo(
   format: Format,
   name: string,
   vectors: Vectors | VectorBatches,
-  options: WriteOptions
+  options: WriteOptions,
 ): Promise<Written> {
   const { dim, member, signal } = options
   if (dim !== undefined) checkInteger('dim', dim, 1)
@@ -100,19 +100,28 @@ async function writeTo(
 
   for await (const block of toBlocks(vectors, dim)) {
     signal?.throwIfAborted()
-    if (!writing) await putHeader((writing = begin(block.dim, block.dtype)))
+    if (!writing) {
+      writing = begin(block.dim, block.dtype)
+      await putHeader(writing)
+    }
     checkFits(block, writing.dtype)
     if (block.rows > 0) await put(writing.encoder.rows(block.values, block.from, block.rows, block.row))
     count += block.rows
   }
   signal?.throwIfAborted()
-  if (!writing && dim !== undefined) await putHeader((writing = begin(dim, 'float32')))
+  if (!writing && dim !== undefined) {
+    writing = begin(dim, 'float32')
+    await putHeader(writing)
+  }
   if (!writing || (count === 0 && !format.canBeEmpty)) {
     const remedy = writing ? `${format.name} cannot: write npy` : 'give the option dim to write a file without rows'
     throw new IvfError('ERR_EMPTY', `there are no vectors to write to ${name}; ${remedy}`)
   }
   if (options.count !== undefined && count !== options.count) {
-    throw new IvfError('ERR_ARGUMENT', `count is ${options.count}, but ${count} rows came; leave it out if it is unknown`)
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `count is ${options.count}, but ${count} rows came; leave it out if it is unknown`,
+    )
   }
   const { encoder } = writing
   if (encoder.footer) await put(encoder.footer(count))
@@ -132,7 +141,7 @@ function headerBefore(encoder: Encoder, count: number | undefined, sink: Sink, f
   throw new IvfError(
     'ERR_ARGUMENT',
     `${format.name} begins with the number of rows, which batches do not tell and a stream cannot be given later; ` +
-      'give { count }, or write to a path'
+      'give { count }, or write to a path',
   )
 }
 
@@ -146,6 +155,6 @@ function checkFits({ values, from, rows, dim, row, dtype: own }: Block, dtype: D
   throw new IvfError(
     Number.isFinite(value) ? 'ERR_ARGUMENT' : 'ERR_NOT_FINITE',
     `${at} holds ${value}; ${dtype} holds ${elements[dtype].holds}${elements[dtype].float ? ' (integers: exactly)' : ''}: ` +
-      'choose another dtype or format, or convert the numbers first'
+      'choose another dtype or format, or convert the numbers first',
   )
 }

@@ -72,7 +72,10 @@ async function findDirectory(source: ByteSource, name: string): Promise<{ at: nu
   const from = Math.max(0, source.size - 22 - 65535)
   const view = viewOf(await readBytes(source, from, source.size, name))
   let end = view.byteLength - 22
-  while (end >= 0 && !(view.getUint32(end, true) === END && view.getUint16(end + 20, true) === view.byteLength - end - 22)) {
+  while (
+    end >= 0 &&
+    !(view.getUint32(end, true) === END && view.getUint16(end + 20, true) === view.byteLength - end - 22)
+  ) {
     end--
   }
   if (end < 0) throw formatError(name, 'is no zip archive, or was cut short: its directory is missing; copy it again')
@@ -80,7 +83,8 @@ async function findDirectory(source: ByteSource, name: string): Promise<{ at: nu
   let at = view.getUint32(end + 16, true)
   let limit = from + end
   if (size === FULL32 || at === FULL32 || view.getUint16(end + 10, true) === 0xffff) {
-    if (end < 20 || view.getUint32(end - 20, true) !== LOCATOR64) throw damaged(name, 'its 64-bit end record is missing')
+    if (end < 20 || view.getUint32(end - 20, true) !== LOCATOR64)
+      throw damaged(name, 'its 64-bit end record is missing')
     limit = readWide(view, end - 12)
     if (!(limit + 56 <= source.size)) throw damaged(name, `its 64-bit end record is said to lie at byte ${limit}`)
     const wide = viewOf(await readBytes(source, limit, limit + 56, name))

@@ -33,10 +33,10 @@ function source(url: string, size: number, head: Uint8Array): ByteSource {
       if (bytes.length === to - from) return bytes
       throw new IvfError(
         'ERR_FORMAT',
-        `${url} sent ${bytes.length} bytes for the range ${from}-${to - 1}, not ${to - from}; did the file change?`
+        `${url} sent ${bytes.length} bytes for the range ${from}-${to - 1}, not ${to - from}; did the file change?`,
       )
     },
-    async close() {}
+    async close() {},
   }
 }
 
@@ -75,7 +75,7 @@ async function readWhole(url: string, response: Response): Promise<Uint8Array> {
       await reader?.cancel()
       throw new IvfError(
         'ERR_UNSUPPORTED',
-        `${url} is larger than ${WHOLE_BYTES / 2 ** 20} MiB and its server ignores Range; download it and open the file`
+        `${url} is larger than ${WHOLE_BYTES / 2 ** 20} MiB and its server ignores Range; download it and open the file`,
       )
     }
   }

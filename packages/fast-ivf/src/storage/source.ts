@@ -21,14 +21,18 @@ export async function openSource(input: SourceInput): Promise<ByteSource> {
   if (typeof input !== 'string' && !(input instanceof URL)) {
     throw new IvfError(
       'ERR_ARGUMENT',
-      `the source is ${show(input)}; it must be a path, a URL, a Blob, an ArrayBuffer or a Uint8Array`
+      `the source is ${show(input)}; it must be a path, a URL, a Blob, an ArrayBuffer or a Uint8Array`,
     )
   }
   const path = pathOf(input)
   if (path !== undefined) return openFile(path)
   const url = String(input)
   if (/^https?:/i.test(url)) return openHttp(url)
-  return memorySource(new Uint8Array(await (await fetch(url)).arrayBuffer()))
+  try {
+    return memorySource(new Uint8Array(await (await fetch(url)).arrayBuffer()))
+  } catch (cause) {
+    throw new IvfError('ERR_NOT_FOUND', `${show(url)} cannot be read; was it revoked?`, { cause })
+  }
 }
 
 /** What to call a source in a message and to find its extension: a path, the path of a URL, the name of a File. */
@@ -80,7 +84,7 @@ export function fileSystem(path: string): FileSystem {
   throw new IvfError(
     'ERR_UNSUPPORTED',
     `${show(path)} is a path and there is no file system here; pass a URL (new URL('x.npy', location.href)), ` +
-      'a File or a Uint8Array instead'
+      'a File or a Uint8Array instead',
   )
 }
 
@@ -126,7 +130,7 @@ async function openFile(path: string): Promise<ByteSource> {
       if (closed) return
       closed = true
       await handle.close()
-    }
+    },
   }
 }
 
@@ -142,7 +146,7 @@ function memorySource(bytes: Uint8Array): ByteSource {
       copy.set(bytes.subarray(from, to))
       return copy
     },
-    async close() {}
+    async close() {},
   }
 }
 
@@ -154,7 +158,7 @@ function blobSource(blob: Blob): ByteSource {
       if (bytes.byteLength !== to - from) throw endedEarly('the blob', from + bytes.byteLength, to)
       return new Uint8Array(bytes)
     },
-    async close() {}
+    async close() {},
   }
 }
 
