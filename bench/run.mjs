@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runChild } from './process/child.mjs'
-import { machine } from './process/machine.mjs'
+import { machine, watchOthers } from './process/machine.mjs'
 import { benchNode, installedNode } from './process/node.mjs'
 import { python, runPython } from './process/python.mjs'
 import { markdown } from './report/markdown.mjs'
@@ -53,11 +53,14 @@ async function main() {
   write(measured)
   const states = targets(measured).map((entry) => entry.state)
   const count = (/** @type {string} */ state) => states.filter((one) => one === state).length
-  say(`${count('ok')} of ${states.length} aims reached, ${count('missed')} missed, ${count('not measured')} not measured`)
+  say(
+    `${count('ok')} of ${states.length} aims reached, ${count('missed')} missed, ${count('not measured')} not measured`,
+  )
   say('the report is bench/results/report.md')
 }
 
 async function measure() {
+  const others = watchOthers()
   const node = benchNode()
   const installed = installedNode()
   /** @type {{ what: string, reason: string }[]} */
@@ -67,7 +70,11 @@ async function measure() {
   if (node.reason) lacks('Node 24 or newer', node.reason)
   const run = async (/** @type {string} */ script, /** @type {object} */ input, /** @type {any} */ options = {}) => {
     const command = (options.node ?? node).path
-    const got = await runChild(command, [...(options.flags ?? []), join(bench, script)], { limitSeconds: 240, input, ...options })
+    const got = await runChild(command, [...(options.flags ?? []), join(bench, script)], {
+      limitSeconds: 240,
+      input,
+      ...options,
+    })
     if (!got.ok) lacks(options.what ?? `${script.split('/').at(-1)} ${summary(input)}`, got.reason)
     return got.ok ? got.value : undefined
   }
@@ -91,7 +98,14 @@ async function measure() {
   }
   const names = args.only?.split(',') ?? Object.keys(sections)
   /** @type {Record<string, any>} */
-  const out = { machine: machine(), node: bare(node), installed: bare(installed), threads: 2, quick: args.quick, absent }
+  const out = {
+    machine: machine(),
+    node: bare(node),
+    installed: bare(installed),
+    threads: 2,
+    quick: args.quick,
+    absent,
+  }
   for (const name of ['synth', 'synth-50k', 'mixture']) {
     if (!wanted.includes(name)) continue
     say(`set ${name}`)
@@ -104,6 +118,7 @@ async function measure() {
     if (name === 'ivf' || name === 'peers') out.curves = [...(out.curves ?? []), ...rows]
     else out[name] = rows
   }
+  out.machine.others = others()
   return out
 }
 
@@ -120,7 +135,8 @@ function write(measured) {
   const docs = join(root, 'docs')
   mkdirSync(docs, { recursive: true })
   copyFileSync(join(results, 'report.md'), join(docs, 'benchmark.md'))
-  if (existsSync(join(results, 'recall-qps.svg'))) copyFileSync(join(results, 'recall-qps.svg'), join(docs, 'recall-qps.svg'))
+  if (existsSync(join(results, 'recall-qps.svg')))
+    copyFileSync(join(results, 'recall-qps.svg'), join(docs, 'recall-qps.svg'))
 }
 
 /** Paths stay out of the report. @param {{ version: string, from: string, reason?: string }} node */
@@ -135,5 +151,5 @@ function summary(input) {
 
 /** @param {string} text */
 function say(text) {
-  process.stderr.write(`bench: ${text}\n`)
+  process.stderr.write(`bench ${(performance.now() / 1000) | 0} s: ${text}\n`)
 }

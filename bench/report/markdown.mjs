@@ -2,6 +2,7 @@ import { setNamed } from '../sets/sets.mjs'
 import { nameOf, qpsAt } from './curves.mjs'
 import { num, ratio, share, table } from './table.mjs'
 import { targets } from './targets.mjs'
+import { workDiffers } from './work.mjs'
 
 /** The report of one run. @param {any} results @param {{ picture?: string }} [options] */
 export function markdown(results, { picture } = {}) {
@@ -10,7 +11,7 @@ export function markdown(results, { picture } = {}) {
     '# Benchmark\n',
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}; Node ${node.version}` +
       `${installed.version === node.version ? '' : `, and ${installed.version} for comparison`}; ${results.threads} threads unless said; ` +
-      `${machine.date}; load at the start ${machine.loadAtStart}.${results.quick ? ' **A quick run.**' : ''}\n`,
+      `${machine.date}.${busy(machine.others)}${results.quick ? ' **A quick run.**' : ''}\n`,
     'Times differ from run to run and from machine to machine: read the **ratios**, which compare what one run measured side by side. ' +
       'QPS is over the whole batch of queries, k = 10, the best of a few repeats for everyone. `revectorize` widens our kernels to 256 bits by an ' +
       'experimental option of V8 (Node 24 and newer).\n',
@@ -21,12 +22,15 @@ export function markdown(results, { picture } = {}) {
     '## At the same recall\n',
     'QPS at recall@10, between the measured settings; **×** is FastIVF with `revectorize` (else without) over the line, so above 1 we are faster.\n',
     ...atSameRecall(results.curves ?? []),
+    '## Beside whom\n',
+    beside(results.curves ?? []),
     '## Kernels\n',
     kernelTable(results.kernels ?? []),
     '## k-means\n',
     kmeansTable(results.kmeans ?? []),
     '## FastIVF\n',
     ...ourCurves(results.curves ?? []),
+    sameWork(results.curves ?? []),
     '## One query at a time\n',
     singleTable(results.curves ?? []),
     '## Building\n',
@@ -34,9 +38,17 @@ export function markdown(results, { picture } = {}) {
     '## Exact search, memory, start, size\n',
     smallLines(results),
     '## Absent\n',
-    absent.length === 0 ? 'Nothing was left out.\n' : absent.map((/** @type {any} */ one) => `- ${one.what}: ${one.reason}`).join('\n') + '\n',
+    absent.length === 0
+      ? 'Nothing was left out.\n'
+      : `${absent.map((/** @type {any} */ one) => `- ${one.what}: ${one.reason}`).join('\n')}\n`,
   ]
   return parts.filter(Boolean).join('\n')
+}
+
+/** @param {number | undefined} others */
+function busy(others) {
+  if (others === undefined || others < 0.05) return ''
+  return ` **Other work took ${Math.round(others * 100)} % of the cores meanwhile**: all times are worse than the machine's best.`
 }
 
 /** @param {any} results */
@@ -51,7 +63,8 @@ function atSameRecall(curves) {
   const levels = [0.9, 0.95, 0.99]
   return setsOf(curves, 'mixture').flatMap((set) => {
     const here = curves.filter((curve) => curve.set === set)
-    const ours = here.find((curve) => curve.revectorize && !curve.installed) ?? here.find((curve) => curve.who === 'fast-ivf')
+    const ours =
+      here.find((curve) => curve.revectorize && !curve.installed) ?? here.find((curve) => curve.who === 'fast-ivf')
     const rows = here.map((curve) => {
       const cells = levels.flatMap((level) => {
         const qps = at(curve, level)
@@ -62,6 +75,32 @@ function atSameRecall(curves) {
     })
     return [`**${set}**: ${setNamed(set).about}\n`, table(['index', '.90', '×', '.95', '×', '.99', '×'], rows)]
   })
+}
+
+/** @param {import('./curves.mjs').Curve[]} curves */
+function beside(curves) {
+  const others = new Map(curves.filter((curve) => curve.version).map((curve) => [curve.who, curve]))
+  const notes = /** @type {Record<string, string>} */ ({
+    faiss: 'python3-faiss of Debian; HNSW with M 16, efConstruction 40; OMP_WAIT_POLICY=PASSIVE',
+    usearch: 'HNSW, f32, connectivity 16, expansion_add 128',
+    'hnswlib-node': 'HNSW, M 16, efConstruction 128; one thread, arrays of numbers',
+    '@lancedb/lancedb': 'IVF_FLAT; no batch call: four queries in flight, 250 in all',
+  })
+  const lines = [...others].map(([who, curve]) => {
+    const build =
+      curve.build_options === 'OPTIMIZE GENERIC'
+        ? '. **Built without AVX2** (GENERIC): a build for this CPU is faster'
+        : ''
+    return `- ${who} ${curve.version}: ${notes[who] ?? ''}${build}`
+  })
+  return lines.length === 0 ? '*not measured*\n' : `${lines.join('\n')}\n`
+}
+
+/** @param {import('./curves.mjs').Curve[]} curves */
+function sameWork(curves) {
+  const differs = workDiffers(curves)
+  if (differs.length > 0) return `**Work differs between builds or Node versions** on ${differs.join(', ')}.\n`
+  return 'Vectors scored, cells visited and recall are the same in every build and Node version measured.\n'
 }
 
 /** @param {import('./curves.mjs').Curve} curve @param {number} level */
@@ -75,8 +114,14 @@ function kernelTable(rows) {
   return table(
     ['GEMM 1024 × 1024 × 256', 'threads', 'GF/s', 'against OpenBLAS'],
     rows.map((row) => {
-      const name = row.who === 'fast-ivf' ? `fast-ivf, Node ${row.node}, ${row.simd}${row.revectorized ? ', revectorize' : ''}` : row.who
-      const beside = row.comparable === false ? 'reference BLAS: not comparable' : ratio(row.gflops / (blas(row.threads) ?? Number.NaN))
+      const name =
+        row.who === 'fast-ivf'
+          ? `fast-ivf, Node ${row.node}, ${row.simd}${row.revectorized ? ', revectorize' : ''}`
+          : row.who
+      const beside =
+        row.comparable === false
+          ? 'reference BLAS: not comparable'
+          : ratio(row.gflops / (blas(row.threads) ?? Number.NaN))
       return [name, row.threads, num(row.gflops, 1), beside]
     }),
   )
@@ -99,10 +144,20 @@ function kmeansTable(rows) {
 function ourCurves(curves) {
   const ours = curves.filter((curve) => curve.who === 'fast-ivf')
   return setsOf(ours).flatMap((set) => {
-    const [first, ...rest] = ours.filter((curve) => curve.set === set).sort((a, b) => Number(a.revectorize) - Number(b.revectorize))
+    const [first, ...rest] = ours
+      .filter((curve) => curve.set === set)
+      .sort((a, b) => Number(a.revectorize) - Number(b.revectorize))
     if (!first) return []
     const others = rest.map((curve) => nameOf(curve).replace(/^FastIVF \d+, /, ''))
-    const head = ['nprobe', 'recall@10', 'recall1@10', 'vectors scored', 'QPS', ...others.map((name) => `QPS, ${name}`), 'share of bare GEMM']
+    const head = [
+      'nprobe',
+      'recall@10',
+      'recall1@10',
+      'vectors scored',
+      'QPS',
+      ...others.map((name) => `QPS, ${name}`),
+      'share of bare GEMM',
+    ]
     const rows = first.points.map((point, i) => [
       point.setting,
       share(point.recall),
@@ -122,7 +177,9 @@ function singleTable(curves) {
   const rows = curves.flatMap((curve) => {
     const { single } = curve
     if (!single) return []
-    return [[curve.set, nameOf(curve), share(single.recall), num(single.p50, 3), num(single.p95, 3), num(single.p99, 3)]]
+    return [
+      [curve.set, nameOf(curve), share(single.recall), num(single.p50, 3), num(single.p95, 3), num(single.p99, 3)],
+    ]
   })
   return table(['set', 'index', 'recall@10', 'p50 ms', 'p95 ms', 'p99 ms'], rows)
 }
@@ -143,9 +200,18 @@ function smallLines({ exact = [], memory = [], startup = [], size = [], curves =
       const beside = flat ? `; faiss Flat ${num(flat.k100.qps)}: ${ratio(row.qps / flat.k100.qps)}` : ''
       return `exact search of synth, k 100${row.revectorize ? ', revectorize' : ''}: ${num(row.qps)} QPS${beside} (recall@100 ${share(row.recall)})`
     }),
-    ...memory.map((/** @type {any} */ row) => `peak memory over the caller's vectors while building synth: ${num(row.over / 1e6)} MB; the index is ${num(row.index / 1e6)} MB`),
-    ...startup.map((/** @type {any} */ row) => `Node ${row.node}: import ${num(row.imported, 1)} ms, first answer over 1,000 × 128 after ${num(row.searched, 1)} ms (median of ${row.processes} processes)`),
-    ...size.map((/** @type {any} */ row) => `installed ${num(row.installed / 1e3)} kB; a browser loads ${num(row.minified / 1e3)} kB, ${num(row.gzip / 1e3, 1)} kB compressed`),
+    ...memory.map(
+      (/** @type {any} */ row) =>
+        `peak memory over the caller's vectors while building synth: ${num(row.over / 1e6)} MB; the index is ${num(row.index / 1e6)} MB`,
+    ),
+    ...startup.map(
+      (/** @type {any} */ row) =>
+        `Node ${row.node}: import ${num(row.imported, 1)} ms, first answer over 1,000 × 128 after ${num(row.searched, 1)} ms (median of ${row.processes} processes)`,
+    ),
+    ...size.map(
+      (/** @type {any} */ row) =>
+        `installed ${num(row.installed / 1e3)} kB; a browser loads ${num(row.minified / 1e3)} kB, ${num(row.gzip / 1e3, 1)} kB compressed`,
+    ),
   ]
   return lines.length === 0 ? '*not measured*\n' : `${lines.map((line) => `- ${line}`).join('\n')}\n`
 }

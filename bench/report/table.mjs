@@ -6,7 +6,8 @@
  */
 export function table(head, rows) {
   if (rows.length === 0) return '*not measured*\n'
-  const line = (/** @type {(string | number | undefined)[]} */ cells) => `| ${cells.map((cell) => cell ?? '–').join(' | ')} |`
+  const line = (/** @type {(string | number | undefined)[]} */ cells) =>
+    `| ${cells.map((cell) => cell ?? '–').join(' | ')} |`
   const right = head.map((_, column) => rows.every((row) => /^[–\d.,×<>=%\s]*$/.test(String(row[column] ?? ''))))
   return `${[line(head), line(right.map((is) => (is ? '--:' : '---'))), ...rows.map(line)].join('\n')}\n`
 }

@@ -10,16 +10,23 @@ export function targets(results) {
   const { kernels = [], kmeans = [], curves = [], exact = [], memory = [], startup = [], size = [] } = results
   const gemm = (/** @type {boolean} */ wide) => {
     const blas = kernels.find((/** @type {any} */ row) => row.comparable && row.threads === 1)
-    const ours = kernels.find((/** @type {any} */ row) => row.who === 'fast-ivf' && row.threads === 1 && row.revectorize === wide && row.node === results.node.version)
+    const ours = kernels.find(
+      (/** @type {any} */ row) =>
+        row.who === 'fast-ivf' && row.threads === 1 && row.revectorize === wide && row.node === results.node.version,
+    )
     return blas && ours && ours.gflops / blas.gflops
   }
   const synth = (/** @type {boolean} */ wide) =>
-    curves.find((/** @type {any} */ c) => c.set === 'synth' && c.who === 'fast-ivf' && c.revectorize === wide && !c.installed)
+    curves.find(
+      (/** @type {any} */ c) => c.set === 'synth' && c.who === 'fast-ivf' && c.revectorize === wide && !c.installed,
+    )
   const share = (/** @type {boolean} */ wide) =>
     synth(wide)?.points.find((/** @type {any} */ point) => point.setting === 16)?.shareOfGemm
   const at95 = (/** @type {boolean} */ wide) => synth(wide) && qpsAt(synth(wide).points, 0.95)
   const means = (/** @type {string} */ trainer, /** @type {boolean} */ wide) =>
-    kmeans.find((/** @type {any} */ row) => row.who === 'fast-ivf' && row.trainer === trainer && row.revectorize === wide)
+    kmeans.find(
+      (/** @type {any} */ row) => row.who === 'fast-ivf' && row.trainer === trainer && row.revectorize === wide,
+    )
   const memo = memory[0]
   const start = startup.find((/** @type {any} */ row) => row.node === results.node.version)
   return [
@@ -37,9 +44,24 @@ export function targets(results) {
     most('its mean squared distance', means('KMeans', true)?.distance, 0.53, 4),
     most('`MiniBatchKMeans`, 1,000 steps, with `revectorize`, seconds', means('MiniBatchKMeans', true)?.seconds, 9),
     most('the same without, seconds', means('MiniBatchKMeans', false)?.seconds, 15),
-    least('its mean cosine', means('MiniBatchKMeans', true)?.cosine ?? means('MiniBatchKMeans', false)?.cosine, 0.68, 4),
-    least('exact search of 2,000 queries, k 100, with `revectorize`, QPS', exact.find((/** @type {any} */ row) => row.revectorize)?.qps, 850, 0),
-    most('peak memory over the vectors while building, MB', memo && memo.over / 1e6, memo ? (1.15 * memo.index) / 1e6 + 64 : 0, 0),
+    least(
+      'its mean cosine',
+      means('MiniBatchKMeans', true)?.cosine ?? means('MiniBatchKMeans', false)?.cosine,
+      0.68,
+      4,
+    ),
+    least(
+      'exact search of 2,000 queries, k 100, with `revectorize`, QPS',
+      exact.find((/** @type {any} */ row) => row.revectorize)?.qps,
+      850,
+      0,
+    ),
+    most(
+      'peak memory over the vectors while building, MB',
+      memo && memo.over / 1e6,
+      memo ? (1.15 * memo.index) / 1e6 + 64 : 0,
+      0,
+    ),
     most('import to first answer over 1,000 × 128, ms', start?.searched, 60, 1),
     most('import alone, ms', start?.imported, 15, 1),
     most('installed size, kB', size[0] && size[0].installed / 1e3, 1000, 0),
@@ -62,7 +84,12 @@ function entry(what, value, reach, digits, good) {
   if (value === undefined || Number.isNaN(value)) {
     return { what, measured: '–', reach, state: /** @type {const} */ ('not measured') }
   }
-  return { what, measured: show(value, digits), reach, state: good ? /** @type {const} */ ('ok') : /** @type {const} */ ('missed') }
+  return {
+    what,
+    measured: show(value, digits),
+    reach,
+    state: good ? /** @type {const} */ ('ok') : /** @type {const} */ ('missed'),
+  }
 }
 
 /** @param {number} value @param {number} digits */

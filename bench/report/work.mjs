@@ -6,11 +6,12 @@ import { setNamed } from '../sets/sets.mjs'
  * What a search found and what it cost, in counts: the same from run to run and from machine to machine, so a difference
  * is a change of the algorithm and never of the weather. `data` tells whether two machines looked at the same bytes.
  *
- * @param {import('../report/curves.mjs').Curve[]} curves
+ * @param {import('./curves.mjs').Curve[]} curves
  */
 export function workOf(curves) {
-  const ours = curves.filter((curve) => curve.who === 'fast-ivf' && !curve.revectorize && !curve.installed)
-  const entries = ours.map((curve) => {
+  const ours = curves.filter((curve) => curve.who === 'fast-ivf' && !curve.installed)
+  const oneEach = [...new Map(ours.map((curve) => [curve.set, curve])).values()]
+  const entries = oneEach.map((curve) => {
     const { nlist, metric, base, query } = setNamed(curve.set)
     const points = curve.points.map(({ setting, recall, recall1, vectors, cells }) => ({
       nprobe: setting,
@@ -22,6 +23,22 @@ export function workOf(curves) {
     return [curve.set, { data: hash(base, query), metric, nlist, simd: curve.simd, k: 10, points }]
   })
   return Object.fromEntries(entries)
+}
+
+/**
+ * Sets on which two builds or two versions of Node did different work; there should be none.
+ *
+ * @param {import('./curves.mjs').Curve[]} curves
+ */
+export function workDiffers(curves) {
+  const seen = new Map()
+  const differs = new Set()
+  for (const curve of curves.filter((one) => one.who === 'fast-ivf')) {
+    const counts = curve.points.map((point) => [point.recall, point.vectors, point.cells]).join()
+    if ((seen.get(curve.set) ?? counts) !== counts) differs.add(curve.set)
+    seen.set(curve.set, counts)
+  }
+  return [...differs]
 }
 
 /** @param {string[]} files */

@@ -4,7 +4,10 @@ import { isThere, setNamed } from '../sets/sets.mjs'
 /** How well and how fast is space divided? 1,024 centroids over synth. @param {import('./context.mjs').Context} context */
 export async function kmeans({ run, py, node, threads, quick, absent, say }) {
   const set = 'synth'
-  if (!isThere(setNamed(set))) return absent('k-means', 'synth is not there'), []
+  if (!isThere(setNamed(set))) {
+    absent('k-means', 'synth is not there')
+    return []
+  }
   const rows = []
   for (const trainer of ['KMeans', 'MiniBatchKMeans']) {
     for (const revectorize of major(node.version) >= 24 ? [true, false] : [false]) {
@@ -17,7 +20,12 @@ export async function kmeans({ run, py, node, threads, quick, absent, say }) {
   const input = { base: setNamed(set).base, centroids: 1024, threads, points: quick ? [64] : [64, 100] }
   const got = await py('peers/faiss-kmeans.py', input, { what: 'faiss k-means' })
   for (const { points, ...rest } of got?.answers ?? []) {
-    rows.push({ who: `faiss ${got.version}`, trainer: `Kmeans, 10 iterations, ${points} points per centroid`, threads, ...rest })
+    rows.push({
+      who: `faiss ${got.version}`,
+      trainer: `Kmeans, 10 iterations, ${points} points per centroid`,
+      threads,
+      ...rest,
+    })
   }
   return rows
 }

@@ -20,8 +20,20 @@ async function faiss({ py, threads, quick, full, wants, say }) {
     const hnsw = npmSets.includes(set.name) || full ? ['HNSW16'] : []
     const indexes = ['IVFFlat', 'Flat', ...hnsw]
     say(`peers: faiss ${indexes.join(', ')} on ${set.name}`)
-    const input = { ...set, k: 10, threads, repeats: 2, nprobes: quick ? [4, 16, 64] : nprobes, efs, single: 16, indexes }
-    const got = await py('peers/faiss-index.py', input, { what: `faiss on ${set.name}`, limitSeconds: full ? 900 : 300 })
+    const input = {
+      ...set,
+      k: 10,
+      threads,
+      repeats: 2,
+      nprobes: quick ? [4, 16, 64] : nprobes,
+      efs,
+      single: 16,
+      indexes,
+    }
+    const got = await py('peers/faiss-index.py', input, {
+      what: `faiss on ${set.name}`,
+      limitSeconds: full ? 900 : 300,
+    })
     for (const curve of got?.curves ?? []) {
       curves.push({ set: set.name, who: 'faiss', version: got.version, build_options: got.options, ...curve })
     }
@@ -38,7 +50,11 @@ async function npm({ run, root, node, threads, quick, wants, absent, say }) {
   const asked = [
     { name: 'usearch', script: 'peers/usearch.mjs', input: { efs, single: 64 } },
     { name: 'hnswlib-node', script: 'peers/hnswlib-node.mjs', input: { efs, single: 64 } },
-    { name: '@lancedb/lancedb', script: 'peers/lancedb.mjs', input: { nprobes: [2, 8, 32, 96], single: 8, queries: 250 } },
+    {
+      name: '@lancedb/lancedb',
+      script: 'peers/lancedb.mjs',
+      input: { nprobes: [4, 16, 64, 256], single: 16, queries: 250 },
+    },
   ]
   for (const { name, script, input } of quick ? asked.slice(0, 1) : asked) {
     const version = installedVersion(folder, name)

@@ -6,7 +6,10 @@ import { isThere, setNamed } from '../sets/sets.mjs'
 
 /** How fast is comparing with everything? @param {Context} context */
 export async function exact({ run, node, threads, quick, absent, say }) {
-  if (!isThere(setNamed('synth'))) return absent('exact search', 'synth is not there'), []
+  if (!isThere(setNamed('synth'))) {
+    absent('exact search', 'synth is not there')
+    return []
+  }
   const rows = []
   for (const revectorize of major(node.version) >= 24 ? [true, false] : [false]) {
     say(`exact search${revectorize ? ', revectorize' : ''}`)
@@ -18,7 +21,10 @@ export async function exact({ run, node, threads, quick, absent, say }) {
 
 /** How much memory does building take? @param {Context} context */
 export async function memory({ run, threads, absent, say }) {
-  if (!isThere(setNamed('synth'))) return absent('memory', 'synth is not there'), []
+  if (!isThere(setNamed('synth'))) {
+    absent('memory', 'synth is not there')
+    return []
+  }
   say('memory while training and filling')
   const got = await run('tasks/memory.mjs', { set: 'synth', nlist: 1024, threads }, { flags: ['--expose-gc'] })
   return got ? [got] : []

@@ -27,7 +27,11 @@ async function makeSynth(set, python) {
     const base = data.subarray(0, 290_000 * 256)
     const queries = data.subarray(base.length)
     const { exactSearch } = await library()
-    const truth = await exactSearch({ data: base, dims: [290_000, 256] }, { data: queries, dims: [2000, 256] }, { k: 100 })
+    const truth = await exactSearch(
+      { data: base, dims: [290_000, 256] },
+      { data: queries, dims: [2000, 256] },
+      { k: 100 },
+    )
     writeAll(set, base, queries, 256, Int32Array.from(truth.ids))
     return { made: true, how: 'our own generator: no numpy here, so compare ratios only' }
   }

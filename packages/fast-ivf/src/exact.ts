@@ -29,7 +29,11 @@ export interface ExactSearchOptions extends LongCallOptions, RuntimeOptions {
  *   vectors the counts are lower. A zero vector has no cosine: it is never an answer, and a zero query has none.
  * @throws IvfError ERR_DIM, ERR_NOT_FINITE, ERR_EMPTY, ERR_ARGUMENT, ERR_MEMORY
  */
-export async function exactSearch(vectors: Vectors | VectorBatches, queries: Vectors, options: ExactSearchOptions = {}): Promise<SearchResult> {
+export async function exactSearch(
+  vectors: Vectors | VectorBatches,
+  queries: Vectors,
+  options: ExactSearchOptions = {},
+): Promise<SearchResult> {
   const { signal, onProgress } = options
   const metric = checkOneOf('metric', options.metric ?? 'cosine', ['cosine', 'ip', 'l2'])
   const k = checkInteger('k', options.k ?? 10, 1, 0xffffff)
@@ -43,7 +47,10 @@ export async function exactSearch(vectors: Vectors | VectorBatches, queries: Vec
     const perQuery = matrix.dim * 4 + k * 8 * engine.lanes(Number.POSITIVE_INFINITY)
     const block = Math.max(64, Math.floor(QUERY_BYTES / perQuery))
     if (isBatches(vectors) && matrix.rows > block) {
-      throw new IvfError('ERR_ARGUMENT', `${matrix.rows} queries are more than one pass over batches can hold (${block}); give the vectors as one array, or search the queries in parts`)
+      throw new IvfError(
+        'ERR_ARGUMENT',
+        `${matrix.rows} queries are more than one pass over batches can hold (${block}); give the vectors as one array, or search the queries in parts`,
+      )
     }
     const rows = isBatches(vectors) ? undefined : toMatrix(vectors, matrix.dim, 'vectors')
     let scored = 0
@@ -88,12 +95,13 @@ async function searchBlock(
   await loadRows(engine, queries, 0, nq, at, { normalize, norms, name: 'queries', signal })
   const visitors = scratch.alloc(nq * 4)
   // A zero query has no cosine with anything.
-  const searching = Uint32Array.from({ length: nq }, (_, q) => q).filter((q) => !normalize || engine.floats(norms, nq)[q] !== 0)
+  const searching = Uint32Array.from({ length: nq }, (_, q) => q).filter(
+    (q) => !normalize || engine.floats(norms, nq)[q] !== 0,
+  )
   engine.ints(visitors, searching.length).set(searching)
   const chunk = chunkRows(dim)
   const rows = scratch.alloc(chunk * dim * 4)
   const panels = allocPanels(engine, (bytes) => scratch.alloc(bytes), chunk, dim)
-  const ids = scratch.alloc(chunk * 4)
   const known = isBatches(vectors) ? Number.POSITIVE_INFINITY : toMatrix(vectors, dim, 'vectors').rows
   const search = await beginSearch(scratch, { metric, dim, k, nq, queries: at, cost: known * nq * dim })
   let seen = 0
@@ -104,7 +112,9 @@ async function searchBlock(
       await loadRows(engine, matrix, from, to, rows, { normalize, name: 'vectors', signal })
       const options = { rows, count: to - from, slots: 0, first: 0, halfNorm: metric === 'l2', dropZero: normalize }
       await scatter(engine, panels, options, signal)
-      await scan(search, tiles({ vectors: panels, ids: 0, slot: seen }, to - from, visitors, searching.length), { signal })
+      await scan(search, tiles({ vectors: panels, ids: 0, slot: seen }, to - from, visitors, searching.length), {
+        signal,
+      })
       seen += to - from
       onScored(seen * nq)
     }
@@ -121,14 +131,24 @@ function tiles(store: Store, count: number, queries: number, nq: number): ScanVi
   const visits: ScanVisit[] = []
   for (let from = 0; from < count; from += TILE_ROWS) {
     for (let q = 0; q < nq; q += VISIT_QUERIES) {
-      visits.push({ store, from, to: Math.min(from + TILE_ROWS, count), queries: queries + q * 4, count: Math.min(VISIT_QUERIES, nq - q) })
+      visits.push({
+        store,
+        from,
+        to: Math.min(from + TILE_ROWS, count),
+        queries: queries + q * 4,
+        count: Math.min(VISIT_QUERIES, nq - q),
+      })
     }
   }
   return visits
 }
 
 function rowsOf(matrix: Matrix, first: number, last: number): Matrix {
-  return { rows: last - first, dim: matrix.dim, copy: (from, to, target) => matrix.copy(first + from, first + to, target) }
+  return {
+    rows: last - first,
+    dim: matrix.dim,
+    copy: (from, to, target) => matrix.copy(first + from, first + to, target),
+  }
 }
 
 /**

@@ -76,7 +76,12 @@ export class FastIVF {
     this.metric = checkOneOf('metric', options.metric ?? 'cosine', ['cosine', 'ip', 'l2'])
     this.#nprobe = Math.min(10, this.nlist)
     if (options.nprobe !== undefined) this.nprobe = options.nprobe
-    this.#ratioThreshold = checkNumber('ratioThreshold', options.ratioThreshold ?? (this.metric === 'cosine' ? 0.5 : 0), 0, 1)
+    this.#ratioThreshold = checkNumber(
+      'ratioThreshold',
+      options.ratioThreshold ?? (this.metric === 'cosine' ? 0.5 : 0),
+      0,
+      1,
+    )
     this.#options = {
       kmeansBatchSize: checkInteger('kmeansBatchSize', options.kmeansBatchSize ?? 1024, 1, 1 << 24),
       kmeansTol: checkNumber('kmeansTol', options.kmeansTol ?? 5e-5, 0),
@@ -94,15 +99,27 @@ export class FastIVF {
    * @param centroids nlist × dim; `dim` is needed when the array is flat
    * @throws IvfError ERR_DIM, ERR_NOT_FINITE, ERR_EMPTY
    */
-  static async fromCentroids(centroids: Vectors, options: Omit<FastIVFOptions, 'nlist'> & { dim?: number } = {}): Promise<FastIVF> {
+  static async fromCentroids(
+    centroids: Vectors,
+    options: Omit<FastIVFOptions, 'nlist'> & { dim?: number } = {},
+  ): Promise<FastIVF> {
     const matrix = toMatrix(centroids, options.dim ?? 0, 'centroids')
     if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'centroids is empty; give at least one')
     const index = new FastIVF(matrix.dim, { ...options, nlist: matrix.rows })
     const rows = new Float32Array(matrix.rows * matrix.dim)
     matrix.copy(0, matrix.rows, rows)
     const bad = rows.findIndex((value) => !Number.isFinite(value))
-    if (bad >= 0) throw new IvfError('ERR_NOT_FINITE', `centroid ${Math.floor(bad / matrix.dim)} holds ${rows[bad]}; every number must be finite`)
-    index.#state = { model: await createModel(await index.#engine.get(), index.metric, index.dim, rows), centroids: rows, segments: [], size: 0 }
+    if (bad >= 0)
+      throw new IvfError(
+        'ERR_NOT_FINITE',
+        `centroid ${Math.floor(bad / matrix.dim)} holds ${rows[bad]}; every number must be finite`,
+      )
+    index.#state = {
+      model: await createModel(await index.#engine.get(), index.metric, index.dim, rows),
+      centroids: rows,
+      segments: [],
+      size: 0,
+    }
     return index
   }
 
@@ -174,7 +191,12 @@ export class FastIVF {
       const first = (await parts.next()).value as Matrix | undefined
       if (!first) throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least nlist of them')
       const centroids = await this.#cluster(engine, first, options)
-      const state: State = { model: await createModel(engine, this.metric, this.dim, centroids), centroids, segments: [], size: 0 }
+      const state: State = {
+        model: await createModel(engine, this.metric, this.dim, centroids),
+        centroids,
+        segments: [],
+        size: 0,
+      }
       await this.#append(state, first, parts, options)
     })
   }
@@ -233,14 +255,22 @@ export class FastIVF {
   }
 
   /** Adds the parts to `state` and makes the outcome current; on failure nothing has changed. */
-  async #append(state: State, first: Matrix | undefined, rest: AsyncIterator<Matrix>, options: LongCallOptions): Promise<void> {
+  async #append(
+    state: State,
+    first: Matrix | undefined,
+    rest: AsyncIterator<Matrix>,
+    options: LongCallOptions,
+  ): Promise<void> {
     const segments = [...state.segments]
     let { size } = state
     try {
       for (let part = first; part; part = (await rest.next()).value as Matrix | undefined) {
         options.signal?.throwIfAborted()
         if (size + part.rows > 0xffffffff) {
-          throw new IvfError('ERR_ARGUMENT', `an index holds at most ${0xffffffff} vectors; this would be ${size + part.rows}`)
+          throw new IvfError(
+            'ERR_ARGUMENT',
+            `an index holds at most ${0xffffffff} vectors; this would be ${size + part.rows}`,
+          )
         }
         if (part.rows === 0) continue
         segments.push(await buildSegment(state.model, part, size, options))
@@ -279,11 +309,15 @@ export class FastIVF {
   }
 
   async #cluster(engine: Engine, matrix: Matrix, options: LongCallOptions): Promise<Float32Array> {
-    if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least nlist of them')
+    if (matrix.rows === 0)
+      throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least nlist of them')
     // Before the long work, not in the middle of it.
     await checkFinite(engine, matrix, 'vectors', options.signal)
     if (matrix.rows < this.nlist) {
-      throw new IvfError('ERR_TOO_FEW', `${matrix.rows} vectors cannot make ${this.nlist} cells; give at least ${this.nlist}, or ask for a smaller nlist`)
+      throw new IvfError(
+        'ERR_TOO_FEW',
+        `${matrix.rows} vectors cannot make ${this.nlist} cells; give at least ${this.nlist}, or ask for a smaller nlist`,
+      )
     }
     const { kmeansBatchSize, kmeansTol, kmeansMaxSteps, seed } = this.#options
     const next = randomBatches(matrix, Math.min(kmeansBatchSize, Math.ceil(matrix.rows / 4)), seed)
@@ -306,7 +340,8 @@ export class FastIVF {
   }
 
   #trainedState(): State {
-    if (!this.#state) throw new IvfError('ERR_NOT_TRAINED', 'the index is not trained yet; call and await train(vectors) first')
+    if (!this.#state)
+      throw new IvfError('ERR_NOT_TRAINED', 'the index is not trained yet; call and await train(vectors) first')
     return this.#state
   }
 

@@ -1,15 +1,15 @@
-export { KMeans, type KMeansOptions } from './clustering/kmeans.js'
-export {
-  MiniBatchKMeans,
-  type MiniBatchKMeansOptions,
-  SubvectorsMiniBatchKMeans,
-  SubvectorsMiniBatchKMeans as SubspaceMiniBatchKMeans,
-} from './clustering/minibatch-kmeans.js'
 export type { SimdLevel } from './engine/binary.js'
 export type { VectorBatches, Vectors } from './engine/vectors.js'
 export { IvfError, type IvfErrorCode } from './errors.js'
 export { type ExactSearchOptions, exactSearch } from './exact.js'
 export { FastIVF, type FastIVFOptions, type SearchOptions } from './fast-ivf.js'
+export { KMeans, type KMeansOptions } from './kmeans.js'
+export {
+  MiniBatchKMeans,
+  type MiniBatchKMeansOptions,
+  SubvectorsMiniBatchKMeans,
+  SubvectorsMiniBatchKMeans as SubspaceMiniBatchKMeans,
+} from './minibatch-kmeans.js'
 export type { LongCallOptions, Metric, Progress } from './options.js'
 export { type Ids, recall, recall1 } from './recall.js'
 export type { Match, SearchResult } from './result.js'

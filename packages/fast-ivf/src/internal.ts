@@ -11,7 +11,13 @@ export interface GemmBenchOptions extends RuntimeOptions {
 }
 
 /** The rate of the bare product kernel: nq × dim by dim × n, the best of `repeats` runs. */
-export async function benchGemm({ nq, n, dim, repeats, ...options }: GemmBenchOptions): Promise<{ gflops: number; ms: number }> {
+export async function benchGemm({
+  nq,
+  n,
+  dim,
+  repeats,
+  ...options
+}: GemmBenchOptions): Promise<{ gflops: number; ms: number }> {
   const engine = await createEngine(options)
   try {
     return await engine.frame(async (scratch) => {

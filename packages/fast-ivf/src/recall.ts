@@ -53,11 +53,17 @@ export function recall1(found: Ids, truth: Ids, k: number): number {
 
 function queriesOf(found: Ids, truth: Ids, k: number, kTrue: number): number {
   if (!Number.isSafeInteger(k) || k < 1 || k > found.k || kTrue > truth.k) {
-    throw new IvfError('ERR_ARGUMENT', `recall at k = ${k} needs k answers per query; found has ${found.k}, the truth ${truth.k}`)
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `recall at k = ${k} needs k answers per query; found has ${found.k}, the truth ${truth.k}`,
+    )
   }
   const nq = found.ids.length / found.k
   if (nq !== truth.ids.length / truth.k) {
-    throw new IvfError('ERR_ARGUMENT', `found has ${nq} queries, the truth ${truth.ids.length / truth.k}; they must be the same queries`)
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `found has ${nq} queries, the truth ${truth.ids.length / truth.k}; they must be the same queries`,
+    )
   }
   return nq
 }

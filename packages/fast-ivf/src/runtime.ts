@@ -1,7 +1,7 @@
 import { kernelBytes, type SimdLevel, simdLevel } from './engine/binary.js'
 import { Engine } from './engine/engine.js'
 import { checkInteger, IvfError } from './errors.js'
-import { builtin, cores, nodeMajor, whyNotShared } from './platform/host.js'
+import { builtin, cores, giveWay, nodeMajor, whyNotShared } from './platform/host.js'
 import { selfCheck } from './self-check.js'
 import { Pool } from './threads/pool.js'
 
@@ -56,6 +56,7 @@ export async function createEngine(options: RuntimeOptions = {}): Promise<Engine
     instance: new WebAssembly.Instance(module, { env: { memory } }),
     tileRows: revectorized ? 4 : 2,
     pool: pool && ((engine) => pool.executor(engine)),
+    giveWay,
     onClose: (engine) => pool?.release(engine),
   })
 }
@@ -64,7 +65,10 @@ async function plan({ threads: wanted, revectorize = false }: RuntimeOptions): P
   if (wanted !== undefined) checkInteger('threads', wanted, 0, 1024)
   const simd = simdLevel()
   if (!simd) {
-    throw new IvfError('ERR_UNSUPPORTED', 'WebAssembly SIMD is missing here; it needs Node 20, Chrome 91, Firefox 89, Safari 16.4 or newer')
+    throw new IvfError(
+      'ERR_UNSUPPORTED',
+      'WebAssembly SIMD is missing here; it needs Node 20, Chrome 91, Firefox 89, Safari 16.4 or newer',
+    )
   }
   const reasons: string[] = []
   if (simd === 'baseline') reasons.push('relaxed SIMD is not there: multiply and add are two instructions')

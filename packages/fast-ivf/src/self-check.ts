@@ -1,5 +1,5 @@
 import type { Kernel } from './engine/executor.js'
-import { recordSize, writeRecord } from './engine/layout.js'
+import { writeRecord } from './engine/layout.js'
 
 const DIM = 61
 const ROWS = 12

@@ -43,7 +43,13 @@ export interface Members {
 }
 
 /** Adds the rows to the sums and counts of their labels, or takes them away; in the order of the rows on any number of threads. */
-export async function contribute(engine: Engine, { table, sums, counts }: Centers, members: Members, sign: 1 | -1, options: RunOptions = {}): Promise<void> {
+export async function contribute(
+  engine: Engine,
+  { table, sums, counts }: Centers,
+  members: Members,
+  sign: 1 | -1,
+  options: RunOptions = {},
+): Promise<void> {
   const { rows, indices = 0, labels, count } = members
   const { dim } = table
   const cost = count * dim * 2
@@ -57,7 +63,12 @@ export async function contribute(engine: Engine, { table, sums, counts }: Center
 }
 
 /** Moves each centroid to the mean of its members. */
-export async function moveToMeans(engine: Engine, { table, rows, sums, counts }: Centers, settings: MeanSettings, options: RunOptions = {}): Promise<void> {
+export async function moveToMeans(
+  engine: Engine,
+  { table, rows, sums, counts }: Centers,
+  settings: MeanSettings,
+  options: RunOptions = {},
+): Promise<void> {
   const { count, dim, panels, bias } = table
   await engine.frame((scratch) => {
     const record = scratch.record('Means', {

@@ -16,7 +16,12 @@ export interface Codebook {
 }
 
 /** subspaces × n labels: the nearest centroid of each vector's part. */
-export async function nearestLabels(engine: Engine, book: Codebook, matrix: Matrix, signal?: AbortSignal): Promise<Int32Array> {
+export async function nearestLabels(
+  engine: Engine,
+  book: Codebook,
+  matrix: Matrix,
+  signal?: AbortSignal,
+): Promise<Int32Array> {
   const labels = new Int32Array(book.subspaces * matrix.rows)
   await eachPart(engine, book, matrix, signal, async ({ table, rows, from, count, subspace }, scratch) => {
     const out = scratch(count * 4)
@@ -27,7 +32,12 @@ export async function nearestLabels(engine: Engine, book: Codebook, matrix: Matr
 }
 
 /** subspaces × n × numCentroids scores: the cosine, or the squared L2 distance. */
-export async function allScores(engine: Engine, book: Codebook, matrix: Matrix, signal?: AbortSignal): Promise<Float32Array> {
+export async function allScores(
+  engine: Engine,
+  book: Codebook,
+  matrix: Matrix,
+  signal?: AbortSignal,
+): Promise<Float32Array> {
   const k = book.numCentroids
   const scores = new Float32Array(book.subspaces * matrix.rows * k)
   await eachPart(engine, book, matrix, signal, async ({ table, rows, norms, from, count, subspace }, scratch) => {
@@ -69,9 +79,16 @@ async function eachPart(
     const tables: Panels[] = []
     for (let s = 0; s < subspaces; s++) {
       const rows = alloc(numCentroids * width * 4)
-      engine.floats(rows, numCentroids * width).set(centroids.subarray(s * numCentroids * width, (s + 1) * numCentroids * width))
+      engine
+        .floats(rows, numCentroids * width)
+        .set(centroids.subarray(s * numCentroids * width, (s + 1) * numCentroids * width))
       const table = allocPanels(engine, alloc, numCentroids, width)
-      await scatter(engine, table, { rows, count: numCentroids, slots: 0, first: 0, halfNorm: metric === 'l2', dropZero: false }, signal)
+      await scatter(
+        engine,
+        table,
+        { rows, count: numCentroids, slots: 0, first: 0, halfNorm: metric === 'l2', dropZero: false },
+        signal,
+      )
       tables.push(table)
     }
     const rows = alloc(chunk * dim * 4)
@@ -81,7 +98,9 @@ async function eachPart(
       for (const [subspace, table] of tables.entries()) {
         const own = columns(matrix, subspace * width, width)
         await loadRows(engine, own, from, to, rows, { normalize: metric === 'cosine', norms, name: 'vectors', signal })
-        await engine.frame((inner) => visit({ table, rows, norms, from, count: to - from, subspace }, (bytes) => inner.alloc(bytes)))
+        await engine.frame((inner) =>
+          visit({ table, rows, norms, from, count: to - from, subspace }, (bytes) => inner.alloc(bytes)),
+        )
       }
     }
   })
@@ -96,7 +115,8 @@ function columns(matrix: Matrix, first: number, width: number): Matrix {
     copy(from, to, target) {
       const whole = new Float32Array((to - from) * matrix.dim)
       matrix.copy(from, to, whole)
-      for (let i = 0; i < to - from; i++) target.set(whole.subarray(i * matrix.dim + first, i * matrix.dim + first + width), i * width)
+      for (let i = 0; i < to - from; i++)
+        target.set(whole.subarray(i * matrix.dim + first, i * matrix.dim + first + width), i * width)
     },
   }
 }

@@ -26,11 +26,19 @@ const SPLIT = 1 / 1024
  *
  * @throws IvfError ERR_TOO_FEW, ERR_NOT_FINITE
  */
-export async function trainLloyd(engine: Engine, matrix: Matrix, settings: LloydSettings, options: LongCallOptions): Promise<Trained> {
+export async function trainLloyd(
+  engine: Engine,
+  matrix: Matrix,
+  settings: LloydSettings,
+  options: LongCallOptions,
+): Promise<Trained> {
   const { numCentroids, iterations, pointsPerCentroid, metric, seed } = settings
   const { signal, onProgress } = options
   if (matrix.rows < numCentroids) {
-    throw new IvfError('ERR_TOO_FEW', `${matrix.rows} vectors cannot make ${numCentroids} centroids; give at least ${numCentroids} vectors or ask for fewer centroids`)
+    throw new IvfError(
+      'ERR_TOO_FEW',
+      `${matrix.rows} vectors cannot make ${numCentroids} centroids; give at least ${numCentroids} vectors or ask for fewer centroids`,
+    )
   }
   const { dim } = matrix
   const sample = sampleRows(matrix, numCentroids * pointsPerCentroid, seed)
@@ -55,7 +63,12 @@ export async function trainLloyd(engine: Engine, matrix: Matrix, settings: Lloyd
       splitEmpty(engine, centers, random)
       await moveToMeans(engine, centers, moving, { signal })
       const [last, now] = [history.at(-2), history.at(-1) as number]
-      onProgress?.({ phase: 'train', done: i + 1, total: iterations, delta: last === undefined ? 1 : Math.abs(last - now) })
+      onProgress?.({
+        phase: 'train',
+        done: i + 1,
+        total: iterations,
+        delta: last === undefined ? 1 : Math.abs(last - now),
+      })
     }
     return { centroids: engine.floats(centers.rows, numCentroids * dim).slice(), history }
   })
@@ -75,7 +88,11 @@ function splitEmpty(engine: Engine, { table, sums, counts }: Centers, random: Ra
     if (tally[empty] !== 0) continue
     const spare = tally.reduce((sum, size) => sum + Math.max(0, size - 1), 0)
     let ticket = random.below(Math.ceil(spare))
-    const donor = Math.max(0, tally.findIndex((size) => size > 1 && (ticket -= size - 1) < 0))
+    const drawn = tally.findIndex((size) => {
+      ticket -= Math.max(0, size - 1)
+      return ticket < 0
+    })
+    const donor = Math.max(0, drawn)
     tally[donor] = (tally[donor] as number) / 2
     tally[empty] = tally[donor] as number
     const from = engine.floats(sums + donor * dim * 4, dim)

@@ -51,7 +51,12 @@ export async function trainMiniBatch(
 ): Promise<Trained> {
   const { numCentroids, subspaces, historySize, maxSteps, tol, metric, minMaxRatioThreshold } = settings
   const width = dim / subspaces
-  const moving = { normalize: metric === 'cosine', halfNorm: metric === 'l2', countOffset: subspaces > 1 ? EPSILON : 0, normOffset: EPSILON }
+  const moving = {
+    normalize: metric === 'cosine',
+    halfNorm: metric === 'l2',
+    countOffset: subspaces > 1 ? EPSILON : 0,
+    normOffset: EPSILON,
+  }
   const kept: Batch[] = []
   const history: number[] = []
   try {
@@ -67,7 +72,8 @@ export async function trainMiniBatch(
         const batch = await load(matrix)
         kept.push(batch)
         await label(spaces, batch, batch.labels)
-        for (const [s, space] of spaces.entries()) await contribute(engine, space, part(batch, batch.labels, s), 1, { signal })
+        for (const [s, space] of spaces.entries())
+          await contribute(engine, space, part(batch, batch.labels, s), 1, { signal })
         if (kept.length > historySize) {
           ema = 0.95 * ema + 0.05 * (await correct(spaces, kept.shift() as Batch))
           history.push(ema)
@@ -80,7 +86,9 @@ export async function trainMiniBatch(
         }
       }
       const centroids = new Float32Array(subspaces * numCentroids * width)
-      spaces.forEach(({ rows }, s) => centroids.set(engine.floats(rows, numCentroids * width), s * numCentroids * width))
+      for (const [s, { rows }] of spaces.entries()) {
+        centroids.set(engine.floats(rows, numCentroids * width), s * numCentroids * width)
+      }
       return { centroids, history }
     })
   } finally {
@@ -93,7 +101,10 @@ export async function trainMiniBatch(
     while (have < numCentroids) {
       const matrix = await next()
       if (!matrix) {
-        throw new IvfError('ERR_TOO_FEW', `${have} vectors cannot make ${numCentroids} centroids; give at least ${numCentroids} vectors or ask for fewer centroids`)
+        throw new IvfError(
+          'ERR_TOO_FEW',
+          `${have} vectors cannot make ${numCentroids} centroids; give at least ${numCentroids} vectors or ask for fewer centroids`,
+        )
       }
       const batch = await load(matrix)
       const count = Math.min(batch.count, numCentroids - have)
@@ -140,7 +151,11 @@ export async function trainMiniBatch(
     try {
       return await engine.frame(async (scratch) => {
         const labels = scratch.alloc(batch.count * subspaces * 4)
-        const [indices, before, after] = [scratch.alloc(batch.count * 4), scratch.alloc(batch.count * 4), scratch.alloc(batch.count * 4)]
+        const [indices, before, after] = [
+          scratch.alloc(batch.count * 4),
+          scratch.alloc(batch.count * 4),
+          scratch.alloc(batch.count * 4),
+        ]
         await label(spaces, batch, labels)
         let total = 0
         for (const [s, space] of spaces.entries()) {

@@ -22,12 +22,25 @@ const PACKED_BYTES = 128 << 10 // rows of one item, in the second-level cache
 const PRODUCTS = 8192 // floats of one strip, in the first-level cache
 
 /** Finds the nearest centroid of each row; of equals the first. */
-export function assign(engine: Engine, centroids: Panels, block: RowBlock, out: NearestOutput, options: RunOptions = {}): Promise<void> {
+export function assign(
+  engine: Engine,
+  centroids: Panels,
+  block: RowBlock,
+  out: NearestOutput,
+  options: RunOptions = {},
+): Promise<void> {
   return nearest(engine, 'assignRows', centroids, block, out, 1, options)
 }
 
 /** Finds the k nearest centroids of each row, nearest first. */
-export function nearestCells(engine: Engine, centroids: Panels, block: RowBlock, out: NearestOutput, k: number, options: RunOptions = {}): Promise<void> {
+export function nearestCells(
+  engine: Engine,
+  centroids: Panels,
+  block: RowBlock,
+  out: NearestOutput,
+  k: number,
+  options: RunOptions = {},
+): Promise<void> {
   return nearest(engine, 'nearestCells', centroids, block, out, k, options)
 }
 
@@ -67,7 +80,14 @@ function nearest(
 }
 
 /** Writes count × width inner products of rows with the first `width` vectors of the panels. */
-export function products(engine: Engine, panels: Panels, { rows, count }: RowBlock, width: number, out: number, options: RunOptions = {}): Promise<void> {
+export function products(
+  engine: Engine,
+  panels: Panels,
+  { rows, count }: RowBlock,
+  width: number,
+  out: number,
+  options: RunOptions = {},
+): Promise<void> {
   const { dim } = panels
   const cost = count * width * dim
   return engine.frame((scratch) => {

@@ -15,6 +15,8 @@ export interface EngineParts {
   readonly tileRows: 2 | 4
   /** The executor for long work, or undefined to stay inline. */
   readonly pool: ((engine: Engine) => Executor) | undefined
+  /** Lets timers, input and other requests have their turn. */
+  readonly giveWay: () => Promise<void>
   readonly onClose: (engine: Engine) => void
 }
 
@@ -39,7 +41,7 @@ export class Engine {
     this.memory = parts.memory
     this.tileRows = parts.tileRows
     this.#arena = new Arena(parts.memory)
-    this.#inline = inlineExecutor(parts.instance.exports as Record<KernelName, Kernel>)
+    this.#inline = inlineExecutor(parts.instance.exports as Record<KernelName, Kernel>, parts.giveWay)
     this.#pool = parts.pool?.(this)
     this.#onClose = parts.onClose
   }

@@ -1,5 +1,3 @@
-import { giveWay } from '../platform/host.js'
-
 /** A kernel that works on items [from, to) of what its record describes, with scratch of its own per lane. */
 export type Kernel = (record: number, from: number, to: number, lane: number) => void
 export type KernelName =
@@ -39,8 +37,8 @@ export interface Executor {
 /** How long the calling thread is held before others have their turn, in ms. */
 const SLICE = 12
 
-/** Runs on the calling thread, in slices. */
-export function inlineExecutor(kernels: Record<KernelName, Kernel>): Executor {
+/** Runs on the calling thread, in slices; `giveWay` lets others have their turn between two. */
+export function inlineExecutor(kernels: Record<KernelName, Kernel>, giveWay: () => Promise<void>): Executor {
   return {
     lanes: 1,
     async run({ kernel, record, count }, { signal, onItems }) {

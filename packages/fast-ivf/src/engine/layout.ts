@@ -9,7 +9,12 @@ export function recordSize(name: RecordName): number {
 }
 
 /** Writes a record as the kernels read it: 4 bytes a field, in the order of its class. */
-export function writeRecord<N extends RecordName>(buffer: ArrayBufferLike, at: number, name: N, fields: RecordFields<N>): void {
+export function writeRecord<N extends RecordName>(
+  buffer: ArrayBufferLike,
+  at: number,
+  name: N,
+  fields: RecordFields<N>,
+): void {
   const view = new DataView(buffer, at, recordSize(name))
   let offset = 0
   for (const [field, type] of Object.entries(records[name])) {

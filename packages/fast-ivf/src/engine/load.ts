@@ -21,7 +21,14 @@ export function chunkRows(dim: number): number {
 }
 
 /** Copies rows from … to into engine memory, checks that they are finite, and normalizes. @throws IvfError ERR_NOT_FINITE */
-export async function loadRows(engine: Engine, matrix: Matrix, from: number, to: number, at: number, options: LoadOptions): Promise<void> {
+export async function loadRows(
+  engine: Engine,
+  matrix: Matrix,
+  from: number,
+  to: number,
+  at: number,
+  options: LoadOptions,
+): Promise<void> {
   matrix.copy(from, to, engine.floats(at, (to - from) * matrix.dim))
   const bad = await prepare(engine, at, to - from, matrix.dim, options)
   if (bad === undefined) return
@@ -30,7 +37,10 @@ export async function loadRows(engine: Engine, matrix: Matrix, from: number, to:
   const i = row.findIndex((value) => !Number.isFinite(value))
   const what = i < 0 ? 'numbers too large to square in 32 bits' : `${row[i]} at component ${i} (as a 32-bit float)`
   const origin = matrix.origin?.(from + bad) ?? from + bad
-  throw new IvfError('ERR_NOT_FINITE', `row ${origin} of ${options.name} holds ${what}; remove the row, or mend what embedded it`)
+  throw new IvfError(
+    'ERR_NOT_FINITE',
+    `row ${origin} of ${options.name} holds ${what}; remove the row, or mend what embedded it`,
+  )
 }
 
 /** Looks at all rows before anything is made of them. @throws IvfError ERR_NOT_FINITE, naming the first bad row */
@@ -39,13 +49,23 @@ export async function checkFinite(engine: Engine, matrix: Matrix, name: string, 
   await engine.frame(async (scratch) => {
     const rows = scratch.alloc(chunk * matrix.dim * 4)
     for (let from = 0; from < matrix.rows; from += chunk) {
-      await loadRows(engine, matrix, from, Math.min(from + chunk, matrix.rows), rows, { normalize: false, name, signal })
+      await loadRows(engine, matrix, from, Math.min(from + chunk, matrix.rows), rows, {
+        normalize: false,
+        name,
+        signal,
+      })
     }
   })
 }
 
 /** The first row that is not finite, if any. */
-async function prepare(engine: Engine, rows: number, count: number, dim: number, options: LoadOptions): Promise<number | undefined> {
+async function prepare(
+  engine: Engine,
+  rows: number,
+  count: number,
+  dim: number,
+  options: LoadOptions,
+): Promise<number | undefined> {
   const cost = count * dim
   const lanes = engine.lanes(cost)
   return engine.frame(async (scratch) => {
@@ -60,7 +80,10 @@ async function prepare(engine: Engine, rows: number, count: number, dim: number,
       normalize: options.normalize ? 1 : 0,
       bad,
     })
-    await engine.run({ kernel: 'prepareRows', record, count: Math.ceil(count / BLOCK) }, { cost, signal: options.signal })
+    await engine.run(
+      { kernel: 'prepareRows', record, count: Math.ceil(count / BLOCK) },
+      { cost, signal: options.signal },
+    )
     const first = engine.ints(bad, 16 * lanes).reduce((low, row) => Math.min(low, row))
     return first === 0xffffffff ? undefined : first
   })

@@ -42,7 +42,12 @@ export interface ScatterOptions {
 const BLOCK = 64
 
 /** Writes rows into their slots. */
-export async function scatter(engine: Engine, target: Panels, options: ScatterOptions, signal?: AbortSignal): Promise<void> {
+export async function scatter(
+  engine: Engine,
+  target: Panels,
+  options: ScatterOptions,
+  signal?: AbortSignal,
+): Promise<void> {
   const { rows, count, slots, first } = options
   await engine.frame(async (scratch) => {
     const record = scratch.record('Scatter', {
@@ -57,6 +62,9 @@ export async function scatter(engine: Engine, target: Panels, options: ScatterOp
       halfNorm: options.halfNorm ? 1 : 0,
       dropZero: options.dropZero ? 1 : 0,
     })
-    await engine.run({ kernel: 'scatterRows', record, count: Math.ceil(count / BLOCK) }, { cost: count * target.dim * 16, signal })
+    await engine.run(
+      { kernel: 'scatterRows', record, count: Math.ceil(count / BLOCK) },
+      { cost: count * target.dim * 16, signal },
+    )
   })
 }

@@ -1,7 +1,15 @@
 import { IvfError, show } from '../errors.js'
 
 /** A typed array of numbers that fit a 32-bit float. */
-export type NumberArray = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array | Int32Array | Uint32Array
+export type NumberArray =
+  | Float32Array
+  | Float64Array
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Int32Array
+  | Uint32Array
 
 /**
  * Vectors, rows × dim. Flat arrays are row-major; `{ data, dims }` and `{ data, shape }` are tensors with two
@@ -29,7 +37,14 @@ export interface Matrix {
 
 /** Whether the input is batches of vectors rather than vectors. */
 export function isBatches(input: Vectors | VectorBatches): input is VectorBatches {
-  if (typeof input !== 'object' || input === null || Array.isArray(input) || ArrayBuffer.isView(input) || 'data' in input) return false
+  if (
+    typeof input !== 'object' ||
+    input === null ||
+    Array.isArray(input) ||
+    ArrayBuffer.isView(input) ||
+    'data' in input
+  )
+    return false
   return Symbol.asyncIterator in input || Symbol.iterator in input
 }
 
@@ -77,7 +92,10 @@ function flatMatrix(data: ArrayLike<number>, dim: number, name: string): Matrix 
   checkNumbers(data, name)
   checkAttached(data, name)
   if (dim === 0) {
-    throw new IvfError('ERR_DIM', `${name} is a flat array of ${data.length} numbers and its dim is not known; give the option dim, or { data, dims: [rows, dim] }`)
+    throw new IvfError(
+      'ERR_DIM',
+      `${name} is a flat array of ${data.length} numbers and its dim is not known; give the option dim, or { data, dims: [rows, dim] }`,
+    )
   }
   if (data.length % dim !== 0) {
     throw new IvfError(
@@ -102,16 +120,31 @@ function flat(data: ArrayLike<number>, rows: number, dim: number, name: string):
 }
 
 function tensorMatrix(input: object, dim: number, name: string): Matrix {
-  const { data, dims, shape } = input as { data: ArrayLike<number>; dims?: readonly number[]; shape?: readonly number[] }
+  const { data, dims, shape } = input as {
+    data: ArrayLike<number>
+    dims?: readonly number[]
+    shape?: readonly number[]
+  }
   const sizes = dims ?? shape
-  if (!Array.isArray(sizes) || sizes.length < 1 || sizes.length > 2 || !sizes.every((n) => Number.isSafeInteger(n) && n >= 0)) {
-    throw new IvfError('ERR_ARGUMENT', `${name} has dims ${JSON.stringify(sizes)}; they must be [rows, dim], or [dim] for a single vector`)
+  if (
+    !Array.isArray(sizes) ||
+    sizes.length < 1 ||
+    sizes.length > 2 ||
+    !sizes.every((n) => Number.isSafeInteger(n) && n >= 0)
+  ) {
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `${name} has dims ${JSON.stringify(sizes)}; they must be [rows, dim], or [dim] for a single vector`,
+    )
   }
   checkNumbers(data, name)
   checkAttached(data, name)
   const [rows, own] = sizes.length === 1 ? [1, sizes[0] as number] : (sizes as [number, number])
   if (data.length < rows * own) {
-    throw new IvfError('ERR_DETACHED', `${name}.data holds ${data.length} numbers, but its dims [${sizes}] need ${rows * own}; is its buffer too short or detached?`)
+    throw new IvfError(
+      'ERR_DETACHED',
+      `${name}.data holds ${data.length} numbers, but its dims [${sizes}] need ${rows * own}; is its buffer too short or detached?`,
+    )
   }
   if (dim !== 0 && own !== dim) throw wrongDim(name, 0, own, dim)
   return flat(data, rows, own, name)
@@ -140,13 +173,19 @@ function rowsMatrix(rows: readonly ArrayLike<number>[], dim: number, name: strin
 }
 
 function wrongDim(name: string, row: number, found: number, needed: number): IvfError {
-  return new IvfError('ERR_DIM', `row ${row} of ${name} holds ${found} numbers, dim ${needed} is needed; were these embedded by another model?`)
+  return new IvfError(
+    'ERR_DIM',
+    `row ${row} of ${name} holds ${found} numbers, dim ${needed} is needed; were these embedded by another model?`,
+  )
 }
 
 function checkNumbers(data: ArrayLike<number>, name: string): void {
   const bad = typeof data !== 'object' || data === null || typeof data.length !== 'number' || data instanceof DataView
   if (bad || data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    throw new IvfError('ERR_ARGUMENT', `${name} holds its numbers in ${show(data)}; a Float32Array (or another array of numbers) is needed`)
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `${name} holds its numbers in ${show(data)}; a Float32Array (or another array of numbers) is needed`,
+    )
   }
 }
 
@@ -161,5 +200,8 @@ function checkAttached(data: ArrayLike<number>, name: string): void {
 }
 
 function detached(name: string): IvfError {
-  return new IvfError('ERR_DETACHED', `${name}: its buffer was detached (transferred to a worker?) or changed its length; pass a copy`)
+  return new IvfError(
+    'ERR_DETACHED',
+    `${name}: its buffer was detached (transferred to a worker?) or changed its length; pass a copy`,
+  )
 }

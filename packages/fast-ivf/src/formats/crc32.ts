@@ -1,5 +1,5 @@
 /** The checksum that zip files carry. `crc` is the checksum of what came before. */
-export function crc32(bytes: Uint8Array, crc: number = 0): number {
+export function crc32(bytes: Uint8Array, crc = 0): number {
   let state = ~crc
   for (let i = 0; i < bytes.length; i++) state = (state >>> 8) ^ (TABLE[(state ^ (bytes[i] as number)) & 255] as number)
   return ~state >>> 0

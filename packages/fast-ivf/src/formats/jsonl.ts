@@ -1,5 +1,5 @@
 import { IvfError } from '../errors.js'
-import { type ByteSource, allocate } from '../storage/source.js'
+import { allocate, type ByteSource } from '../storage/source.js'
 import type { Format, Layout } from './format.js'
 import { eachLine } from './lines.js'
 import { formatError, type Rows } from './vector-file.js'

@@ -4,7 +4,11 @@ import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } fr
  * The vectors as matrices: an array is one; batches are copied together until at least `rows` are there (the producer
  * may reuse its buffers), so that each matrix is worth a segment.
  */
-export async function* collectBatches(vectors: Vectors | VectorBatches, dim: number, rows: number): AsyncGenerator<Matrix, undefined> {
+export async function* collectBatches(
+  vectors: Vectors | VectorBatches,
+  dim: number,
+  rows: number,
+): AsyncGenerator<Matrix, undefined> {
   if (!isBatches(vectors)) {
     yield toMatrix(vectors, dim, 'vectors')
     return undefined

@@ -15,7 +15,12 @@ export interface Model {
 }
 
 /** A model of these centroids (nlist × dim). */
-export async function createModel(engine: Engine, metric: Metric, dim: number, centroids: Float32Array): Promise<Model> {
+export async function createModel(
+  engine: Engine,
+  metric: Metric,
+  dim: number,
+  centroids: Float32Array,
+): Promise<Model> {
   const nlist = centroids.length / dim
   const held = new Held(engine)
   try {
@@ -23,7 +28,14 @@ export async function createModel(engine: Engine, metric: Metric, dim: number, c
     await engine.frame((scratch) => {
       const rows = scratch.alloc(centroids.byteLength)
       engine.floats(rows, centroids.length).set(centroids)
-      return scatter(engine, panels, { rows, count: nlist, slots: 0, first: 0, halfNorm: metric === 'l2', dropZero: false })
+      return scatter(engine, panels, {
+        rows,
+        count: nlist,
+        slots: 0,
+        first: 0,
+        halfNorm: metric === 'l2',
+        dropZero: false,
+      })
     })
     return { engine, metric, dim, nlist, centroids: panels, held }
   } catch (error) {

@@ -46,13 +46,19 @@ export interface ScanVisit {
 }
 
 /** Makes room for the answers of `nq` queries that lie at `queries`. */
-export async function beginSearch(scratch: Scratch, settings: Pick<Search, 'metric' | 'dim' | 'k' | 'nq' | 'queries' | 'cost'>): Promise<Search> {
+export async function beginSearch(
+  scratch: Scratch,
+  settings: Pick<Search, 'metric' | 'dim' | 'k' | 'nq' | 'queries' | 'cost'>,
+): Promise<Search> {
   const { engine } = scratch
   const { k, nq, cost } = settings
   const lanes = engine.lanes(cost)
   const heapStride = nq * k * 8
   const heaps = scratch.alloc(heapStride * lanes)
-  await engine.run({ kernel: 'clearHeaps', record: scratch.record('Heaps', { heaps, k }), count: nq * lanes }, { cost: 0 })
+  await engine.run(
+    { kernel: 'clearHeaps', record: scratch.record('Heaps', { heaps, k }), count: nq * lanes },
+    { cost: 0 },
+  )
   return { ...settings, scratch, heaps, heapStride, lanes }
 }
 
@@ -80,13 +86,20 @@ export function scan(search: Search, visits: readonly ScanVisit[], options: RunO
 }
 
 /** Merges the lanes, resolves ids, sorts, and copies out to rows first … of the result. */
-export async function finishSearch(search: Search, stores: readonly Store[], result: SearchResult, first: number): Promise<void> {
+export async function finishSearch(
+  search: Search,
+  stores: readonly Store[],
+  result: SearchResult,
+  first: number,
+): Promise<void> {
   const { scratch, metric, dim, k, nq, queries, heaps, heapStride, lanes } = search
   const { engine } = scratch
   await engine.frame(async (own) => {
     const size = recordSize('Span')
     const spans = own.alloc(Math.max(1, stores.length) * size)
-    stores.forEach(({ slot, vectors, ids }, i) => engine.ints(spans + i * size, 3).set([slot, vectors.panels, ids]))
+    for (const [i, { slot, vectors, ids }] of stores.entries()) {
+      engine.ints(spans + i * size, 3).set([slot, vectors.panels, ids])
+    }
     const record = own.record('Finish', {
       heaps,
       heapStride,
@@ -98,7 +111,10 @@ export async function finishSearch(search: Search, stores: readonly Store[], res
       queries,
       squared: metric === 'l2' ? 1 : 0,
     })
-    await engine.run({ kernel: 'finishQueries', record, count: nq }, { cost: nq * k * (metric === 'l2' ? dim * 4 : 16) })
+    await engine.run(
+      { kernel: 'finishQueries', record, count: nq },
+      { cost: nq * k * (metric === 'l2' ? dim * 4 : 16) },
+    )
   })
   copyOut(engine, search, result, first)
 }
@@ -122,7 +138,16 @@ function copyOut(engine: Engine, { metric, k, nq, heaps }: Search, result: Searc
 
 const FIELDS = Object.keys(records.Visit)
 const [PANELS, BIAS, SLOT, NPANELS, FROM, TO, QUERIES, COUNT] = (
-  ['panels', 'bias', 'slot', 'npanels', 'from', 'to', 'queries', 'count'] as const satisfies (keyof typeof records.Visit)[]
+  [
+    'panels',
+    'bias',
+    'slot',
+    'npanels',
+    'from',
+    'to',
+    'queries',
+    'count',
+  ] as const satisfies (keyof typeof records.Visit)[]
 ).map((field) => FIELDS.indexOf(field)) as [number, number, number, number, number, number, number, number]
 
 /** Visits of whole panels; the slots before and after the wanted ones are computed and ignored. */

@@ -34,7 +34,8 @@ export async function searchSegments(
   const block = Math.max(64, Math.floor(BLOCK_BYTES / perQuery))
   for (let from = 0; from < queries.rows; from += block) {
     const to = Math.min(from + block, queries.rows)
-    const onItems = options.onProgress && ((done: number, total: number) => progress(from + ((to - from) * done) / total))
+    const onItems =
+      options.onProgress && ((done: number, total: number) => progress(from + ((to - from) * done) / total))
     await engine.frame((scratch) => searchBlock(scratch, from, to, onItems))
   }
   if (queries.rows > 0) progress(queries.rows)
@@ -44,12 +45,22 @@ export async function searchSegments(
     options.onProgress?.({ phase: 'search', done: Math.floor(done), total: queries.rows })
   }
 
-  async function searchBlock(scratch: Scratch, from: number, to: number, onItems?: (done: number, total: number) => void): Promise<void> {
+  async function searchBlock(
+    scratch: Scratch,
+    from: number,
+    to: number,
+    onItems?: (done: number, total: number) => void,
+  ): Promise<void> {
     const { signal } = options
     const nq = to - from
     const rows = scratch.alloc(nq * dim * 4)
     const norms = scratch.alloc(nq * 4)
-    await loadRows(engine, queries, from, to, rows, { normalize: model.metric === 'cosine', norms, name: 'queries', signal })
+    await loadRows(engine, queries, from, to, rows, {
+      normalize: model.metric === 'cosine',
+      norms,
+      name: 'queries',
+      signal,
+    })
     const probes = await findProbes(model, scratch, rows, norms, nq, settings, signal)
     const { visits, queries: visitors } = groupByCell(probes, model.nlist)
     const at = scratch.alloc(Math.max(4, visitors.byteLength))

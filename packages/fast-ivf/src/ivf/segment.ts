@@ -24,7 +24,12 @@ export function segmentBytes({ vectors, count, starts }: Segment): number {
 }
 
 /** Gives each row to its nearest cell and stores it. Rows are copied in twice, so that memory holds only the segment. */
-export async function buildSegment(model: Model, matrix: Matrix, firstId: number, options: LongCallOptions): Promise<Segment> {
+export async function buildSegment(
+  model: Model,
+  matrix: Matrix,
+  firstId: number,
+  options: LongCallOptions,
+): Promise<Segment> {
   const { engine, dim, nlist } = model
   const { rows: count } = matrix
   const chunk = Math.min(count, chunkRows(dim))
@@ -35,7 +40,13 @@ export async function buildSegment(model: Model, matrix: Matrix, firstId: number
     for (let from = 0; from < count; from += chunk) {
       const to = Math.min(from + chunk, count)
       await loadRows(engine, matrix, from, to, rows, load)
-      await assign(engine, model.centroids, { rows, count: to - from }, { labels: labels + from * 4, distances: 0 }, options)
+      await assign(
+        engine,
+        model.centroids,
+        { rows, count: to - from },
+        { labels: labels + from * 4, distances: 0 },
+        options,
+      )
       options.onProgress?.({ phase: 'assign', done: to, total: count })
     }
     const starts = new Uint32Array(nlist + 1)
@@ -45,7 +56,12 @@ export async function buildSegment(model: Model, matrix: Matrix, firstId: number
       for (let from = 0; from < count; from += chunk) {
         const to = Math.min(from + chunk, count)
         await loadRows(engine, pick(matrix, order.subarray(from, to)), 0, to - from, rows, load)
-        await scatter(engine, vectors, { ...scatterOptions(model), rows, count: to - from, slots: 0, first: from }, options.signal)
+        await scatter(
+          engine,
+          vectors,
+          { ...scatterOptions(model), rows, count: to - from, slots: 0, first: from },
+          options.signal,
+        )
         options.onProgress?.({ phase: 'fill', done: to, total: count })
       }
     })
@@ -53,7 +69,12 @@ export async function buildSegment(model: Model, matrix: Matrix, firstId: number
 }
 
 /** One segment of two; the first's vectors come first in each cell. */
-export async function mergeSegments(model: Model, one: Segment, two: Segment, options: LongCallOptions): Promise<Segment> {
+export async function mergeSegments(
+  model: Model,
+  one: Segment,
+  two: Segment,
+  options: LongCallOptions,
+): Promise<Segment> {
   const { engine, dim, nlist } = model
   const starts = one.starts.map((start, cell) => start + (two.starts[cell] as number))
   return newSegment(model, starts, async (vectors, ids) => {
@@ -61,7 +82,10 @@ export async function mergeSegments(model: Model, one: Segment, two: Segment, op
       const slots = new Uint32Array(part.count)
       for (let cell = 0; cell < nlist; cell++) {
         const [from, to] = [part.starts[cell] as number, part.starts[cell + 1] as number]
-        const first = part === one ? (starts[cell] as number) : (starts[cell] as number) + (one.starts[cell + 1] as number) - (one.starts[cell] as number)
+        const first =
+          part === one
+            ? (starts[cell] as number)
+            : (starts[cell] as number) + (one.starts[cell + 1] as number) - (one.starts[cell] as number)
         for (let slot = from; slot < to; slot++) slots[slot] = first + slot - from
       }
       const target = engine.ints(ids, one.count + two.count)
@@ -72,7 +96,13 @@ export async function mergeSegments(model: Model, one: Segment, two: Segment, op
     }
   })
 
-  async function moveRows(to: Model, part: Segment, slots: Uint32Array, vectors: Panels, { signal }: LongCallOptions): Promise<void> {
+  async function moveRows(
+    to: Model,
+    part: Segment,
+    slots: Uint32Array,
+    vectors: Panels,
+    { signal }: LongCallOptions,
+  ): Promise<void> {
     const chunk = Math.min(part.count, chunkRows(dim))
     await engine.frame(async (scratch) => {
       const rows = scratch.alloc(chunk * dim * 4)
@@ -88,15 +118,29 @@ export async function mergeSegments(model: Model, one: Segment, two: Segment, op
 }
 
 /** Reads slots first … first + count back as rows. */
-export async function gather(engine: Engine, vectors: Panels, first: number, count: number, rows: number, signal?: AbortSignal): Promise<void> {
+export async function gather(
+  engine: Engine,
+  vectors: Panels,
+  first: number,
+  count: number,
+  rows: number,
+  signal?: AbortSignal,
+): Promise<void> {
   await engine.frame((scratch) => {
     const block = 64
     const record = scratch.record('Gather', { panels: vectors.panels, dim: vectors.dim, first, block, count, rows })
-    return engine.run({ kernel: 'gatherRows', record, count: Math.ceil(count / block) }, { cost: count * vectors.dim * 4, signal })
+    return engine.run(
+      { kernel: 'gatherRows', record, count: Math.ceil(count / block) },
+      { cost: count * vectors.dim * 4, signal },
+    )
   })
 }
 
-async function newSegment(model: Model, starts: Uint32Array, fill: (vectors: Panels, ids: number) => Promise<void>): Promise<Segment> {
+async function newSegment(
+  model: Model,
+  starts: Uint32Array,
+  fill: (vectors: Panels, ids: number) => Promise<void>,
+): Promise<Segment> {
   const held = new Held(model.engine)
   try {
     const count = starts[model.nlist] as number
@@ -117,7 +161,8 @@ function scatterOptions({ metric }: Model): Pick<ScatterOptions, 'halfNorm' | 'd
 /** Counts labels into `starts` and returns the rows in the order of their cells: rows of a cell keep their order. */
 function rowsByCell(labels: Uint32Array, starts: Uint32Array): Uint32Array {
   for (const cell of labels) starts[cell + 1] = (starts[cell + 1] as number) + 1
-  for (let cell = 1; cell < starts.length; cell++) starts[cell] = (starts[cell] as number) + (starts[cell - 1] as number)
+  for (let cell = 1; cell < starts.length; cell++)
+    starts[cell] = (starts[cell] as number) + (starts[cell - 1] as number)
   const next = starts.slice(0, -1)
   const order = new Uint32Array(labels.length)
   labels.forEach((cell, row) => {

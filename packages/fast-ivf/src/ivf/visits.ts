@@ -39,12 +39,21 @@ export function withinRatio(distances: Float32Array, norm: number, metric: Metri
   return used
 }
 
-/** Groups (cell, query) pairs by cell, in waves: first every query's nearest cell, so that limits are tight early. */
-export function groupByCell({ nq, nprobe, cells, used }: Probes, nlist: number): { visits: CellVisit[]; queries: Uint32Array } {
+/** Cells per query of the first wave: fewer would make groups too small for whole tiles. */
+const FIRST_WAVE = 4
+
+/** Groups (cell, query) pairs by cell, in waves: first every query's nearest cells, so that limits are tight early. */
+export function groupByCell(
+  { nq, nprobe, cells, used }: Probes,
+  nlist: number,
+): { visits: CellVisit[]; queries: Uint32Array } {
   const queries = new Uint32Array(used.reduce((sum, n) => sum + n, 0))
   const visits: CellVisit[] = []
   let filled = 0
-  for (const [low, high] of [[0, 1], [1, nprobe]] as const) {
+  for (const [low, high] of [
+    [0, FIRST_WAVE],
+    [FIRST_WAVE, nprobe],
+  ] as const) {
     const ends = new Uint32Array(nlist)
     for (let q = 0; q < nq; q++) {
       const last = Math.min(high, used[q] as number)

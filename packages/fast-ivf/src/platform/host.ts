@@ -43,7 +43,10 @@ export function cores(): number {
 
 /** Why memory cannot be shared between threads here, or undefined if it can. */
 export function whyNotShared(): string | undefined {
-  if (typeof SharedArrayBuffer === 'undefined' || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false) {
+  if (
+    typeof SharedArrayBuffer === 'undefined' ||
+    (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false
+  ) {
     return 'memory cannot be shared: the page is not cross-origin isolated (send COOP: same-origin and COEP: require-corp)'
   }
   if (!builtin('worker_threads') && typeof Worker === 'undefined') return 'there are no workers here'
@@ -68,7 +71,8 @@ export function startWorker(source: string, events: WorkerEvents): HostWorker {
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
   const worker = new Worker(url)
   worker.onmessage = (event) => events.onMessage(event.data)
-  worker.onerror = (event) => events.onDeath(event.message || 'it could not be started (does the CSP allow worker-src blob:?)')
+  worker.onerror = (event) =>
+    events.onDeath(event.message || 'it could not be started (does the CSP allow worker-src blob:?)')
   return {
     post: (message) => worker.postMessage(message),
     busy: () => {},

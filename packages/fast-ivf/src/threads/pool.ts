@@ -74,7 +74,10 @@ export class Pool {
           settle: () => {
             this.#pending.delete(run)
             if (pending.failure === undefined) resolve()
-            else reject(new IvfError('ERR_WORKER', `a worker failed: ${pending.failure}; the call had no effect, try again`))
+            else
+              reject(
+                new IvfError('ERR_WORKER', `a worker failed: ${pending.failure}; the call had no effect, try again`),
+              )
           },
         }
         this.#pending.set(run, pending)

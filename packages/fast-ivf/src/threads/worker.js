@@ -7,7 +7,7 @@
  * @typedef {{ detach: number }} Detach
  * @typedef {{ run: number, engine: number, kernel: string, record: number, control: number, count: number, grain: number, lane: number }} Run
  */
-(async () => {
+;(async () => {
   /** @type {any} */
   const port = globalThis.process?.getBuiltinModule?.('node:worker_threads')?.parentPort ?? globalThis
   /** @type {Map<number, { kernels: any, memory: WebAssembly.Memory }>} */

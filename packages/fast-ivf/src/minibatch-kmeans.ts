@@ -1,8 +1,8 @@
-import type { VectorBatches, Vectors } from '../engine/vectors.js'
-import { checkInteger } from '../errors.js'
-import type { LongCallOptions } from '../options.js'
-import type { RuntimeOptions } from '../runtime.js'
+import type { VectorBatches, Vectors } from './engine/vectors.js'
+import { checkInteger } from './errors.js'
 import { MiniBatchCore } from './minibatch-core.js'
+import type { LongCallOptions } from './options.js'
+import type { RuntimeOptions } from './runtime.js'
 
 /** Options of `MiniBatchKMeans` and `SubvectorsMiniBatchKMeans`; the defaults are the original's. */
 export interface MiniBatchKMeansOptions extends RuntimeOptions {

@@ -1,17 +1,23 @@
-import { asBatches, isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from '../engine/vectors.js'
-import { checkInteger, checkNumber, checkOneOf, IvfError } from '../errors.js'
-import { LazyEngine } from '../lazy-engine.js'
-import type { LongCallOptions } from '../options.js'
-import { allScores, type Codebook, nearestLabels } from './codebook.js'
-import { type NextBatch, trainMiniBatch } from './minibatch.js'
+import { allScores, type Codebook, nearestLabels } from './clustering/codebook.js'
+import { type NextBatch, trainMiniBatch } from './clustering/minibatch.js'
+import { randomBatches } from './clustering/sample.js'
+import { asBatches, isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
+import { LazyEngine } from './lazy-engine.js'
 import type { MiniBatchKMeansOptions } from './minibatch-kmeans.js'
-import { randomBatches } from './sample.js'
+import type { LongCallOptions } from './options.js'
 
 /** What both classes share: settings, training, the vectors added. */
 export class MiniBatchCore {
   readonly numCentroids: number
   readonly #subspaces: number
-  readonly #settings: { historySize: number; maxSteps: number; tol: number; minMaxRatioThreshold: number; metric: 'cosine' | 'l2' }
+  readonly #settings: {
+    historySize: number
+    maxSteps: number
+    tol: number
+    minMaxRatioThreshold: number
+    metric: 'cosine' | 'l2'
+  }
   readonly #batchSize: number
   readonly #seed: number
   readonly #engine: LazyEngine
@@ -45,16 +51,25 @@ export class MiniBatchCore {
     const source = isBatches(data) ? iterate(data) : undefined
     try {
       const first = source ? await source.next() : { value: data as Vectors }
-      if (first.value === undefined) throw new IvfError('ERR_EMPTY', 'there are no batches to train on; give at least one')
+      if (first.value === undefined)
+        throw new IvfError('ERR_EMPTY', 'there are no batches to train on; give at least one')
       const matrix = toMatrix(first.value, this.#dim, 'vectors')
       const { dim } = matrix
       if (dim % this.#subspaces !== 0 || dim === 0) {
-        throw new IvfError('ERR_DIM', `dim ${dim} is not a multiple of ${this.#subspaces} subvectors; choose a divisor of ${dim}`)
+        throw new IvfError(
+          'ERR_DIM',
+          `dim ${dim} is not a multiple of ${this.#subspaces} subvectors; choose a divisor of ${dim}`,
+        )
       }
       if (!source && matrix.rows < this.numCentroids) {
-        throw new IvfError('ERR_TOO_FEW', `${matrix.rows} vectors cannot make ${this.numCentroids} centroids; give at least ${this.numCentroids} vectors or ask for fewer centroids`)
+        throw new IvfError(
+          'ERR_TOO_FEW',
+          `${matrix.rows} vectors cannot make ${this.numCentroids} centroids; give at least ${this.numCentroids} vectors or ask for fewer centroids`,
+        )
       }
-      const next = source ? fromBatches(matrix, source, dim) : randomBatches(matrix, Math.min(this.#batchSize, matrix.rows), this.#seed)
+      const next = source
+        ? fromBatches(matrix, source, dim)
+        : randomBatches(matrix, Math.min(this.#batchSize, matrix.rows), this.#seed)
       const [numCentroids, subspaces] = [this.numCentroids, this.#subspaces]
       const trained = await trainMiniBatch(engine, dim, next, { ...this.#settings, numCentroids, subspaces }, options)
       this.#dim = dim
@@ -98,7 +113,8 @@ export class MiniBatchCore {
     const labels = new Int32Array(this.#subspaces * rows)
     let first = 0
     for (const part of this.#added) {
-      for (let s = 0; s < this.#subspaces; s++) labels.set(part.labels.subarray(s * part.rows, (s + 1) * part.rows), s * rows + first)
+      for (let s = 0; s < this.#subspaces; s++)
+        labels.set(part.labels.subarray(s * part.rows, (s + 1) * part.rows), s * rows + first)
       first += part.rows
     }
     return labels
@@ -119,14 +135,19 @@ export class MiniBatchCore {
     const out = new Float32Array(ids.length * dim)
     for (let i = 0; i < ids.length; i++) {
       let row = checkInteger('id', ids[i], 0, this.rows - 1)
-      const part = this.#added.find(({ rows }) => row < rows || ((row -= rows), false))
+      const part = this.#added.find(({ rows }) => {
+        const here = row < rows
+        if (!here) row -= rows
+        return here
+      })
       out.set(part?.vectors.subarray(row * dim, (row + 1) * dim) ?? [], i * dim)
     }
     return out
   }
 
   book(): Codebook {
-    if (!this.#book) throw new IvfError('ERR_NOT_TRAINED', 'the k-means is not trained yet; call and await train(data) first')
+    if (!this.#book)
+      throw new IvfError('ERR_NOT_TRAINED', 'the k-means is not trained yet; call and await train(data) first')
     return this.#book
   }
 

@@ -1,10 +1,10 @@
-import { toMatrix, type Vectors } from '../engine/vectors.js'
-import { checkInteger, checkOneOf, IvfError } from '../errors.js'
-import { LazyEngine } from '../lazy-engine.js'
-import type { LongCallOptions } from '../options.js'
-import type { RuntimeOptions } from '../runtime.js'
-import { allScores, type Codebook, nearestLabels } from './codebook.js'
-import { trainLloyd } from './lloyd.js'
+import { allScores, type Codebook, nearestLabels } from './clustering/codebook.js'
+import { trainLloyd } from './clustering/lloyd.js'
+import { toMatrix, type Vectors } from './engine/vectors.js'
+import { checkInteger, checkOneOf, IvfError } from './errors.js'
+import { LazyEngine } from './lazy-engine.js'
+import type { LongCallOptions } from './options.js'
+import type { RuntimeOptions } from './runtime.js'
 
 /** Options of `KMeans`. */
 export interface KMeansOptions extends RuntimeOptions {
@@ -65,7 +65,12 @@ export class KMeans {
     const matrix = toMatrix(vectors, this.#dim, 'vectors')
     options.signal?.throwIfAborted()
     const { numCentroids, metric } = this
-    const trained = await trainLloyd(await this.#engine.get(), matrix, { ...this.#options, numCentroids, metric }, options)
+    const trained = await trainLloyd(
+      await this.#engine.get(),
+      matrix,
+      { ...this.#options, numCentroids, metric },
+      options,
+    )
     this.#dim = matrix.dim
     this.#book = { ...trained, subspaces: 1, numCentroids, dim: matrix.dim, metric }
   }
@@ -88,7 +93,8 @@ export class KMeans {
   }
 
   #trained(): Codebook {
-    if (!this.#book) throw new IvfError('ERR_NOT_TRAINED', 'the k-means is not trained yet; call and await train(vectors) first')
+    if (!this.#book)
+      throw new IvfError('ERR_NOT_TRAINED', 'the k-means is not trained yet; call and await train(vectors) first')
     return this.#book
   }
 }
