@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { type Command, Option } from 'commander'
 import { type Dtype, formatNames, type WriteOptions, type Written, writeVectors } from 'fast-ivf/formats'
 import type { Context, Run } from '../context.js'
@@ -55,7 +56,7 @@ export function addConvert(program: Command, run: Run): void {
 }
 
 async function convert(from: string, to: string, options: ConvertOptions, context: Context): Promise<ConvertReport> {
-  if (!options.force && existsSync(to)) throw new Error(`${to} is there already; give --force to replace it`)
+  if (!options.force && isThere(to)) throw new Error(`${to} is there already; give --force to replace it`)
   const start = performance.now()
   const { from: format, member } = options
   return withVectors(from, { format, member, flags: { format: '--from', member: '--member' } }, async (file) => {
@@ -72,6 +73,12 @@ async function convert(from: string, to: string, options: ConvertOptions, contex
       seconds: (performance.now() - start) / 1000,
     }
   })
+}
+
+/** Also a link that leads nowhere: writing would replace it. */
+function isThere(path: string): boolean {
+  const local = /^file:/i.test(path) ? fileURLToPath(path) : path
+  return lstatSync(local, { throwIfNoEntry: false }) !== undefined
 }
 
 function showConvert({ output, seconds: took }: ConvertReport): string {

@@ -59,7 +59,8 @@ function row({ nprobe, recall, recall1, qps, singleMs, vectorsPerQuery, cellsPer
   ]
 }
 
-function showRuntime({ simd, threads, memory, reasons }: EvaluateReport['runtime']): string {
-  const parts = [`${simd} SIMD`, threads === 0 ? 'no threads' : `threads ${threads}`, `${memory} memory`, ...reasons]
+function showRuntime({ simd, threads, memory, revectorized, reasons }: EvaluateReport['runtime']): string {
+  const kernels = `${simd} SIMD${revectorized ? ', revectorized' : ''}`
+  const parts = [kernels, threads === 0 ? 'no threads' : `threads ${threads}`, `${memory} memory`, ...reasons]
   return parts.join('; ')
 }

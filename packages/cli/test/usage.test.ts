@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { json, run } from './harness.js'
+
+test.each([
+  [['evalute'], "unknown command 'evalute' (Did you mean evaluate?); see fast-ivf --help"],
+  [['info', 'x', '--sampel', '3'], "unknown option '--sampel' (Did you mean --sample?); see fast-ivf info --help"],
+  [['--jsn', 'doctor'], "unknown option '--jsn' (Did you mean --json?); see fast-ivf doctor --help"],
+  [['info'], "missing required argument 'file'; see fast-ivf info --help"],
+  [['info', 'a', 'b'], "too many arguments for 'info'. Expected 1 argument but got 2; see"],
+  [['info', 'a', '--sample', '0'], "argument '0' is invalid. It must be an integer of at least 1; see"],
+  [['info', 'a', '--format', 'csv'], "argument 'csv' is invalid. Allowed choices are npy, npz,"],
+  [['convert', 'a'], "missing required argument 'B'; see fast-ivf convert --help"],
+  [['convert', 'a', 'b.npy', '--dtype', 'float'], "argument 'float' is invalid. Allowed choices are float32,"],
+  [['convert', 'a', 'b.npy', '--dtype'], 'argument missing; see fast-ivf convert --help'],
+  [['evaluate', '--queries', 'q'], "required option '--base <file>' not specified"],
+  [['evaluate', '--base', 'b'], "required option '--queries <file>' not specified"],
+  [['evaluate', '--base', 'b', '--queries', 'q', '--metric', 'cos'], 'Allowed choices are cosine, ip, l2; see'],
+  [['evaluate', '--base', 'b', '--queries', 'q', '--nprobe', '1,x'], "argument '1,x' is invalid"],
+  [['evaluate', '--base', 'b', '--queries', 'q', '--nprobe', '0'], 'an integer of at least 1'],
+  [['evaluate', '--base', 'b', '--queries', 'q', '--nlist', '4', '--nprobe', '1,8'], 'nprobe 8 is more than nlist 4'],
+  [['evaluate', '--base', 'b', '--queries', 'q', '--k', '0'], 'an integer of at least 1'],
+  [['evaluate', '--base', 'b', '--queries', 'q', '--seed', '-1'], 'an integer from 0 to 4294967295'],
+  [['evaluate', '--base', 'b', '--queries', 'q', '--ratio-threshold', '2'], 'a number from 0 to 1'],
+])('%j is a usage error: one line, exit code 2', async (args, message) => {
+  const { code, out, err } = await run(...args)
+  expect(err).toContain(message)
+  expect(err).toMatch(/^fast-ivf: .*\n$/)
+  expect(out).toBe('')
+  expect(code).toBe(2)
+})
+
+test('without a command the help goes to stderr, exit code 2', async () => {
+  const { code, out, err } = await run()
+  expect(err).toMatch(/^Usage: fast-ivf .*evaluate.*convert.*info.*doctor/s)
+  expect([out, code]).toEqual(['', 2])
+})
+
+test.each([
+  [['--help'], /^Usage: fast-ivf \[options\] \[command\]/],
+  [['help', 'info'], /^Usage: fast-ivf info/],
+  [['evaluate', '--help'], /^Usage: fast-ivf evaluate.*--ratio-threshold.*--json/s],
+  [['--version'], /^\d+\.\d+\.\d+\n$/],
+])('%j is data, exit code 0', async (args, pattern) => {
+  const { code, out, err } = await run(...args)
+  expect(out).toMatch(pattern)
+  expect([err, code]).toEqual(['', 0])
+})
+
+test('a failure with --json is one JSON document too, beside the line on stderr', async () => {
+  for (const [args, code, word] of [
+    [['info', 'nothing.npy', '--json'], 1, 'ERR_NOT_FOUND'],
+    [['--json', 'inf', 'x'], 2, 'ERR_USAGE'],
+  ] as const) {
+    const outcome = await run(...args)
+    expect(outcome.code).toBe(code)
+    const { error } = JSON.parse(outcome.out)
+    expect(error.code).toBe(word)
+    expect(outcome.err).toBe(`fast-ivf: ${error.message}\n`)
+  }
+})
+
+test('--json may stand before the command', async () => {
+  expect((await json('doctor')).ok).toBe(true)
+  expect(JSON.parse((await run('--json', 'doctor')).out).ok).toBe(true)
+})
