@@ -4,14 +4,14 @@ import type { Engine } from './engine/engine.js'
 import { checkFinite, chunkRows } from './engine/load.js'
 import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
-import { collectBatches } from './ivf/batches.js'
-import { createModel, type Model } from './ivf/model.js'
+import { collectBatches, startingWith } from './ivf/batches.js'
+import { append, type Contents, contentsBytes, holding, release } from './ivf/contents.js'
+import { createModel } from './ivf/model.js'
 import { searchSegments } from './ivf/search.js'
-import { buildSegment, mergeSegments, type Segment, segmentBytes } from './ivf/segment.js'
-import { LazyEngine } from './lazy-engine.js'
 import type { LongCallOptions, Metric } from './options.js'
 import type { SearchResult } from './result.js'
 import type { RuntimeOptions } from './runtime.js'
+import { Session } from './session.js'
 
 /** Options of `FastIVF`; the defaults are the original's. */
 export interface FastIVFOptions extends RuntimeOptions {
@@ -59,38 +59,29 @@ export class FastIVF {
   /** Number of cells. */
   readonly nlist: number
   readonly metric: Metric
-  readonly #options: Required<Pick<FastIVFOptions, 'kmeansBatchSize' | 'kmeansTol' | 'kmeansMaxSteps' | 'seed'>>
-  readonly #engine: LazyEngine
-  #nprobe: number
-  #ratioThreshold: number
-  #state: State | undefined
-  #closed = false
-  /** Writers take turns; searches do not wait for them. */
-  #lastWrite: Promise<unknown> = Promise.resolve()
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #training: { batchSize: number; tol: number; maxSteps: number; seed: number }
+  readonly #session: Session
+  #nprobe = 1
+  #ratioThreshold = 0
+  /** nlist × dim */
+  #centroids: Float32Array | undefined
+  #contents: Contents | undefined
 
   /** @throws IvfError ERR_ARGUMENT */
   constructor(dim: number, options: FastIVFOptions) {
     this.dim = checkInteger('dim', dim, 1, 65536)
     this.nlist = checkInteger('nlist', options?.nlist, 1, 1 << 24)
     this.metric = checkOneOf('metric', options.metric ?? 'cosine', ['cosine', 'ip', 'l2'])
-    this.#nprobe = Math.min(10, this.nlist)
-    if (options.nprobe !== undefined) this.nprobe = options.nprobe
-    this.#ratioThreshold = checkNumber(
-      'ratioThreshold',
-      options.ratioThreshold ?? (this.metric === 'cosine' ? 0.5 : 0),
-      0,
-      1,
-    )
-    this.#options = {
-      kmeansBatchSize: checkInteger('kmeansBatchSize', options.kmeansBatchSize ?? 1024, 1, 1 << 24),
-      kmeansTol: checkNumber('kmeansTol', options.kmeansTol ?? 5e-5, 0),
-      kmeansMaxSteps: checkInteger('kmeansMaxSteps', options.kmeansMaxSteps ?? 1000, 1),
+    this.nprobe = options.nprobe ?? Math.min(10, this.nlist)
+    this.ratioThreshold = options.ratioThreshold ?? (this.metric === 'cosine' ? 0.5 : 0)
+    this.#training = {
+      batchSize: checkInteger('kmeansBatchSize', options.kmeansBatchSize ?? 1024, 1, 1 << 24),
+      tol: checkNumber('kmeansTol', options.kmeansTol ?? 5e-5, 0),
+      maxSteps: checkInteger('kmeansMaxSteps', options.kmeansMaxSteps ?? 1000, 1),
       seed: checkInteger('seed', options.seed ?? 1, 0, 0xffffffff),
     }
-    const { threads, revectorize } = options
-    if (threads !== undefined) checkInteger('threads', threads, 0, 1024)
-    this.#engine = new LazyEngine({ ...(threads === undefined ? {} : { threads }), revectorize: revectorize ?? false })
+    if (options.threads !== undefined) checkInteger('threads', options.threads, 0, 1024)
+    this.#session = new Session(options)
   }
 
   /**
@@ -108,18 +99,10 @@ export class FastIVF {
     const index = new FastIVF(matrix.dim, { ...options, nlist: matrix.rows })
     const rows = new Float32Array(matrix.rows * matrix.dim)
     matrix.copy(0, matrix.rows, rows)
-    const bad = rows.findIndex((value) => !Number.isFinite(value))
-    if (bad >= 0)
-      throw new IvfError(
-        'ERR_NOT_FINITE',
-        `centroid ${Math.floor(bad / matrix.dim)} holds ${rows[bad]}; every number must be finite`,
-      )
-    index.#state = {
-      model: await createModel(await index.#engine.get(), index.metric, index.dim, rows),
-      centroids: rows,
-      segments: [],
-      size: 0,
-    }
+    await index.#session.write(async (engine) => {
+      await checkFinite(engine, matrix, 'centroids')
+      index.#commit(await index.#empty(engine, rows), rows)
+    })
     return index
   }
 
@@ -142,12 +125,12 @@ export class FastIVF {
   }
 
   get trained(): boolean {
-    return this.#state !== undefined
+    return this.#contents !== undefined
   }
 
   /** Number of vectors. */
   get size(): number {
-    return this.#state?.size ?? 0
+    return this.#contents?.size ?? 0
   }
 
   /** Number of vectors, under the original's name. */
@@ -157,12 +140,13 @@ export class FastIVF {
 
   /** nlist × dim, a copy. @throws IvfError ERR_NOT_TRAINED */
   get centroids(): Float32Array {
-    return this.#trainedState().centroids.slice()
+    this.#trained()
+    return this.#centroids?.slice() ?? new Float32Array()
   }
 
   /** Number of vectors in each cell. @throws IvfError ERR_NOT_TRAINED */
   get cellSizes(): Uint32Array {
-    const { segments } = this.#trainedState()
+    const { segments } = this.#trained()
     return Uint32Array.from({ length: this.nlist }, (_, cell) =>
       segments.reduce((sum, { starts }) => sum + (starts[cell + 1] as number) - (starts[cell] as number), 0),
     )
@@ -170,9 +154,7 @@ export class FastIVF {
 
   /** Bytes of the vectors, ids and centroids held. */
   get bytes(): number {
-    const state = this.#state
-    if (!state) return 0
-    return state.segments.reduce((sum, segment) => sum + segmentBytes(segment), state.centroids.byteLength * 2)
+    return this.#contents ? contentsBytes(this.#contents) + (this.#centroids?.byteLength ?? 0) : 0
   }
 
   /**
@@ -185,19 +167,24 @@ export class FastIVF {
    * @throws IvfError ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
    */
   train(vectors: Vectors | VectorBatches, options: LongCallOptions = {}): Promise<void> {
-    return this.#write(async (engine) => {
-      const sample = isBatches(vectors) ? Math.max(65536, 256 * this.nlist) : Number.POSITIVE_INFINITY
-      const parts = collectBatches(vectors, this.dim, sample)[Symbol.asyncIterator]()
-      const first = (await parts.next()).value as Matrix | undefined
-      if (!first) throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least nlist of them')
-      const centroids = await this.#cluster(engine, first, options)
-      const state: State = {
-        model: await createModel(engine, this.metric, this.dim, centroids),
-        centroids,
-        segments: [],
-        size: 0,
+    return this.#session.write(async (engine) => {
+      const parts = collectBatches(vectors, this.dim, Math.max(65536, 256 * this.nlist))
+      try {
+        const sample = await parts.next()
+        if (!sample.value?.rows) {
+          throw new IvfError('ERR_EMPTY', `there are no vectors to train on; give at least nlist = ${this.nlist}`)
+        }
+        const centroids = await this.#cluster(engine, sample.value, options)
+        const empty = await this.#empty(engine, centroids)
+        try {
+          this.#commit(await append(empty, startingWith(sample.value, parts), options), centroids)
+        } catch (error) {
+          release(empty)
+          throw error
+        }
+      } finally {
+        await parts.return(undefined)
       }
-      await this.#append(state, first, parts, options)
     })
   }
 
@@ -208,10 +195,9 @@ export class FastIVF {
    * @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason. The index stays as it was.
    */
   add(vectors: Vectors | VectorBatches, options: LongCallOptions = {}): Promise<void> {
-    return this.#write(async () => {
-      const state = this.#trainedState()
-      const parts = collectBatches(vectors, this.dim, chunkRows(this.dim) * 8)[Symbol.asyncIterator]()
-      await this.#append(state, (await parts.next()).value as Matrix | undefined, parts, options)
+    return this.#session.write(async () => {
+      const contents = this.#trained()
+      this.#commit(await append(contents, collectBatches(vectors, this.dim, 8 * chunkRows(this.dim)), options))
     })
   }
 
@@ -223,8 +209,8 @@ export class FastIVF {
    * @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE, ERR_ARGUMENT; the signal's reason
    */
   search(queries: Vectors, options: SearchOptions = {}): Promise<SearchResult> {
-    return this.#track(async () => {
-      const { model, segments } = this.#trainedState()
+    return this.#session.read(async () => {
+      const contents = this.#trained()
       const settings = {
         k: checkInteger('k', options.k ?? 100, 1, 0xffffff),
         nprobe: checkInteger('nprobe', options.nprobe ?? this.#nprobe, 1, this.nlist),
@@ -232,85 +218,38 @@ export class FastIVF {
       }
       const matrix = toMatrix(queries, this.dim, 'queries')
       options.signal?.throwIfAborted()
-      const held = [model, ...segments].map((part) => part.held)
-      for (const part of held) part.retain()
-      try {
-        return await searchSegments(model, segments, matrix, settings, options)
-      } finally {
-        for (const part of held) part.release()
-      }
+      return holding(contents, () => searchSegments(contents.model, contents.segments, matrix, settings, options))
     })
   }
 
   /** Frees the memory when the calls in progress have ended; later calls reject with ERR_CLOSED. */
   async close(): Promise<void> {
-    this.#closed = true
-    await Promise.allSettled([...this.#running])
-    await this.#engine.close()
-    this.#state = undefined
+    await this.#session.close()
+    this.#contents = undefined
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  /** Adds the parts to `state` and makes the outcome current; on failure nothing has changed. */
-  async #append(
-    state: State,
-    first: Matrix | undefined,
-    rest: AsyncIterator<Matrix>,
-    options: LongCallOptions,
-  ): Promise<void> {
-    const segments = [...state.segments]
-    let { size } = state
-    try {
-      for (let part = first; part; part = (await rest.next()).value as Matrix | undefined) {
-        options.signal?.throwIfAborted()
-        if (size + part.rows > 0xffffffff) {
-          throw new IvfError(
-            'ERR_ARGUMENT',
-            `an index holds at most ${0xffffffff} vectors; this would be ${size + part.rows}`,
-          )
-        }
-        if (part.rows === 0) continue
-        segments.push(await buildSegment(state.model, part, size, options))
-        size += part.rows
-        await this.#mergeLast(state, segments, options)
-      }
-      options.signal?.throwIfAborted()
-      this.#commit({ ...state, segments, size })
-    } catch (error) {
-      for (const segment of segments) if (!state.segments.includes(segment)) segment.held.release()
-      if (state !== this.#state) state.model.held.release()
-      throw error
-    } finally {
-      await rest.return?.()
-    }
+  #trained(): Contents {
+    if (this.#contents) return this.#contents
+    throw new IvfError('ERR_NOT_TRAINED', 'the index is not trained yet; call and await train(vectors) first')
   }
 
-  /** Merges small segments of similar size from the end, so that their number grows with the logarithm of the adds. */
-  async #mergeLast(state: State, segments: Segment[], { signal }: LongCallOptions): Promise<void> {
-    while (segments.length > 1) {
-      const [one, two] = segments.slice(-2) as [Segment, Segment]
-      if (one.count > MERGE_RATIO * two.count || segmentBytes(one) + segmentBytes(two) > MERGE_BYTES) return
-      const merged = await mergeSegments(state.model, one, two, { signal })
-      segments.splice(-2, 2, merged)
-      for (const part of [one, two]) if (!state.segments.includes(part)) part.held.release()
-    }
+  async #empty(engine: Engine, centroids: Float32Array): Promise<Contents> {
+    return { model: await createModel(engine, this.metric, this.dim, centroids), segments: [], size: 0 }
   }
 
-  /** Makes `next` current and lets go of what it does not keep. */
-  #commit(next: State): void {
-    const last = this.#state
-    this.#state = next
-    if (!last) return
-    for (const segment of last.segments) if (!next.segments.includes(segment)) segment.held.release()
-    if (last.model !== next.model) last.model.held.release()
+  #commit(next: Contents, centroids?: Float32Array): void {
+    const last = this.#contents
+    this.#contents = next
+    if (centroids) this.#centroids = centroids
+    if (last) release(last, next)
   }
 
+  /** nlist × dim */
   async #cluster(engine: Engine, matrix: Matrix, options: LongCallOptions): Promise<Float32Array> {
-    if (matrix.rows === 0)
-      throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least nlist of them')
     // Before the long work, not in the middle of it.
     await checkFinite(engine, matrix, 'vectors', options.signal)
     if (matrix.rows < this.nlist) {
@@ -319,58 +258,17 @@ export class FastIVF {
         `${matrix.rows} vectors cannot make ${this.nlist} cells; give at least ${this.nlist}, or ask for a smaller nlist`,
       )
     }
-    const { kmeansBatchSize, kmeansTol, kmeansMaxSteps, seed } = this.#options
-    const next = randomBatches(matrix, Math.min(kmeansBatchSize, Math.ceil(matrix.rows / 4)), seed)
-    const { centroids } = await trainMiniBatch(
-      engine,
-      this.dim,
-      next,
-      {
-        numCentroids: this.nlist,
-        subspaces: 1,
-        historySize: 10,
-        maxSteps: kmeansMaxSteps,
-        tol: kmeansTol,
-        minMaxRatioThreshold: 0.005,
-        metric: this.metric === 'l2' ? 'l2' : 'cosine',
-      },
-      options,
-    )
-    return centroids
-  }
-
-  #trainedState(): State {
-    if (!this.#state)
-      throw new IvfError('ERR_NOT_TRAINED', 'the index is not trained yet; call and await train(vectors) first')
-    return this.#state
-  }
-
-  #write(work: (engine: Engine) => Promise<void>): Promise<void> {
-    return this.#track(() => {
-      const turn = this.#lastWrite.then(async () => work(await this.#engine.get()))
-      this.#lastWrite = turn.catch(() => {})
-      return turn
-    })
-  }
-
-  async #track<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new IvfError('ERR_CLOSED', 'the index was closed; make a new one')
-    const call = work()
-    this.#running.add(call)
-    try {
-      return await call
-    } finally {
-      this.#running.delete(call)
-    }
+    const { batchSize, tol, maxSteps, seed } = this.#training
+    const batches = randomBatches(matrix, Math.min(batchSize, Math.ceil(matrix.rows / 4)), seed)
+    const settings = {
+      numCentroids: this.nlist,
+      subspaces: 1,
+      historySize: 10,
+      maxSteps,
+      tol,
+      minMaxRatioThreshold: 0.005,
+      metric: this.metric === 'l2' ? 'l2' : 'cosine',
+    } as const
+    return (await trainMiniBatch(engine, this.dim, batches, settings, options)).centroids
   }
 }
-
-interface State {
-  readonly model: Model
-  readonly centroids: Float32Array
-  readonly segments: readonly Segment[]
-  readonly size: number
-}
-
-const MERGE_RATIO = 4
-const MERGE_BYTES = 128 << 20

@@ -33,6 +33,12 @@ export async function* collectBatches(
   return undefined
 }
 
+/** `first`, then the rest. */
+export async function* startingWith(first: Matrix, rest: AsyncIterable<Matrix>): AsyncGenerator<Matrix, void> {
+  yield first
+  yield* rest
+}
+
 function joined(parts: Float32Array[], dim: number, first: number): Matrix {
   const ends: number[] = []
   let rows = 0

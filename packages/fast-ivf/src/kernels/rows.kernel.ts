@@ -26,9 +26,9 @@ export function prepareRows(record: usize, from: u32, to: u32, lane: u32): void 
       continue
     }
     if (r.normalize) {
-      // Tiny rows are scaled up first, so that their squares do not vanish.
+      // Tiny rows are scaled up first, so that their squares, even those of subnormal numbers, do not vanish.
       if (norm < 1e-30) {
-        scale(row, dim, 1e18)
+        scale(row, dim, 1e30)
         norm = dot(row, row, dim)
       }
       if (norm > 0) {

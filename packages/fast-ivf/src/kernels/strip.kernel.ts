@@ -1,9 +1,9 @@
 import { tile1x16, tile1x32, tile2x16, tile4x16 } from '../generated/tiles'
 
 /**
- * out: rows × (panels · 8) inner products. `q` is packed by `pack` in groups of `group` rows (1, 2 or 4), `rows` a
- * multiple of `group`; `panels` is even. Each product is one chain of multiply-adds in the order of the components,
- * so every tile shape gives the same bits.
+ * out: rows × (panels · 8) inner products. `q` is packed by `pack` in groups of `group` rows (2 or 4; 1 for a single
+ * row), `rows` a multiple of `group`; `panels` is even. Each product is one chain of multiply-adds in the order of the
+ * components, so every tile shape gives the same bits.
  */
 export function strip(q: usize, rows: u32, group: u32, x: usize, panels: u32, dim: u32, out: usize): void {
   const stride = (<usize>dim) << 5
