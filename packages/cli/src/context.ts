@@ -4,6 +4,8 @@ import type { ProgressBar } from './progress.js'
 export interface Context {
   signal: AbortSignal
   progress: ProgressBar
+  /** Tells people something in one line, on stderr. */
+  note(text: string): void
 }
 
 /** Does the work of a command and prints its report: as `show` puts it, or as JSON. Returns the report. */

@@ -31,8 +31,12 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     stdout.write(text)
     printed = true
   }
+  const note = (text: string): void => {
+    progress.stop()
+    stderr.write(`fast-ivf: ${text}\n`)
+  }
   const run: Run = async (work, show) => {
-    const report = await work({ signal, progress })
+    const report = await work({ signal, progress, note })
     signal.throwIfAborted()
     print(`${program.opts().json ? JSON.stringify(report, undefined, 2) : show(report)}\n`)
     return report

@@ -39,6 +39,15 @@ test.each(['ivecs', 'ibin', 'bvecs', 'u8bin', 'i8bin', 'npy'])(
   },
 )
 
+test('npy and npz keep what the file held, also where arrays do not tell it', async () => {
+  const from = await write(at('plain.npy'), Float32Array.of(0, 1, 1, 0), 2)
+  for (const dtype of ['float16', 'int64', 'bool']) {
+    expect((await run('convert', from, at(`${dtype}.npy`), '--dtype', dtype)).code).toBe(0)
+    expect((await run('convert', at(`${dtype}.npy`), at(`${dtype}.npz`))).code).toBe(0)
+    expect(await read(at(`${dtype}.npz`))).toEqual({ dtype, dims: [2, 2], data: [0, 1, 1, 0] })
+  }
+})
+
 test('--dtype says how numbers are stored; what would not survive it is refused and nothing written', async () => {
   const from = await write(at('halves.npy'), Float32Array.of(0.5, 1, 2, 3), 2)
   expect((await run('convert', from, at('f2.npy'), '--dtype', 'float16')).code).toBe(0)

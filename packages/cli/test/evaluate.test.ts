@@ -26,7 +26,7 @@ test('visiting every cell finds everything, whatever the metric', async () => {
     expect(report.results.map((row: { nprobe: number }) => row.nprobe)).toEqual([1, NLIST])
     expect(report.results[1]).toMatchObject({ recall: 1, recall1: 1, vectorsPerQuery: ROWS, cellsPerQuery: NLIST })
     expect(report.results[0].recall).toBeLessThan(1)
-    expect(report.truth.path).toBeUndefined()
+    expect(report.truth).toEqual({ source: 'exact search', k: 10, seconds: expect.any(Number) })
   }
 })
 
@@ -50,8 +50,9 @@ test('the report holds what was asked, what was built and what it cost', async (
 })
 
 test('the table has a line for each nprobe', async () => {
-  const { code, out } = await run('evaluate', ...small, '--nprobe', '1,4,16', '--k', '7')
+  const { code, out, err } = await run('evaluate', ...small, '--nprobe', '1,4,16', '--k', '7')
   expect(code).toBe(0)
+  expect(err).toBe('fast-ivf: no --truth was given: the true answers come from an exact search here\n')
   expect(out).toMatch(/^base +.*base\.fbin: 2,000 × 16 float32$/m)
   expect(out).toMatch(/^truth +computed here by exact search/m)
   expect(out).toMatch(/^runtime +\w+ SIMD; no threads; /m)
@@ -66,7 +67,7 @@ test('a truth that is given counts as one that is computed', async () => {
   const computed = await json('evaluate', ...args)
   for (const name of ['truth.ibin', 'truth.npy']) {
     const given = await json('evaluate', ...args, '--truth', at(name))
-    expect(given.truth.path).toBe(at(name))
+    expect(given.truth).toMatchObject({ source: 'file', path: at(name) })
     for (const i of [0, 1]) {
       const { recall, recall1, vectorsPerQuery } = computed.results[i]
       expect(given.results[i]).toMatchObject({ recall, recall1, vectorsPerQuery })
@@ -77,7 +78,7 @@ test('a truth that is given counts as one that is computed', async () => {
 test('defaults fit the data, and no single query needs to be timed', async () => {
   const report = await json('evaluate', ...files, '--limit', '100', '--single', '0')
   expect(report.base.count).toBe(100)
-  expect(report.settings).toMatchObject({ metric: 'cosine', nlist: 40, k: 10, seed: 1, ratioThreshold: 0.5 })
+  expect(report.settings).toMatchObject({ metric: 'cosine', nlist: 40, k: 10, seed: 1, ratioThreshold: 0 })
   expect(report.results.map((row: { nprobe: number }) => row.nprobe)).toEqual([1, 4, 16])
   expect(report.results[0].singleMs).toBeUndefined()
   expect((await run('evaluate', ...files, '--limit', '100', '--single', '0')).out).toMatch(/ – +– +– /)

@@ -64,6 +64,7 @@ async function convert(from: string, to: string, options: ConvertOptions, contex
     const settings: WriteOptions = { count: file.count, dim, signal: context.signal }
     if (options.to) settings.format = options.to
     if (options.dtype) settings.dtype = options.dtype
+    else if (keepsAll(options.to ?? to)) settings.dtype = dtype
     const written = await withFlags({ format: '--to' }, () =>
       writeVectors(to, counted(file, 'convert', context), settings),
     )
@@ -73,6 +74,11 @@ async function convert(from: string, to: string, options: ConvertOptions, contex
       seconds: (performance.now() - start) / 1000,
     }
   })
+}
+
+/** npy and npz have every dtype; arrays as they are read do not tell float16, bool and 64-bit integers. */
+function keepsAll(name: string): boolean {
+  return /(^|\.)np[yz]$/i.test(name)
 }
 
 /** Also a link that leads nowhere: writing would replace it. */

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { FastIVF, type FastIVFOptions, IvfError, type Metric, runtime } from 'fast-ivf'
+import { FastIVF, IvfError, type Metric, runtime } from 'fast-ivf'
 import type { VectorBatch } from 'fast-ivf/formats'
 import { integer, integers, number } from '../arguments.js'
 import type { Context, Run } from '../context.js'
@@ -16,7 +16,7 @@ interface EvaluateOptions {
   metric: Metric
   nlist?: number
   nprobe?: number[]
-  ratioThreshold?: number
+  ratioThreshold: number
   k: number
   threads?: number
   revectorize?: true
@@ -40,7 +40,7 @@ export function addEvaluate(program: Command, run: Run): void {
       'cells to visit: one line of the table each (default: 1,4,16,64 up to nlist)',
       integers(1),
     )
-    .option('--ratio-threshold <r>', 'skip cells much farther than the best (default: as in the library)', number(0, 1))
+    .option('--ratio-threshold <r>', 'skip cells much farther than the best; 0 visits all nprobe', number(0, 1), 0)
     .option('--k <n>', 'answers per query', integer(1), 10)
     .option('--threads <n>', 'worker threads (default: one per core)', integer(0, 1024))
     .option('--revectorize', 'let V8 widen the kernels (Node 24 and newer, x64)')
@@ -80,7 +80,7 @@ async function evaluate(options: EvaluateOptions, context: Context): Promise<Eva
   // Read first: a wrong file should not cost a build.
   const given = options.truth === undefined ? undefined : await readTruth(options.truth, { nq, k, rows }, context)
 
-  const index = new FastIVF(dim, { nlist, metric, seed, ...ratio(options), ...engine })
+  const index = new FastIVF(dim, { nlist, metric, seed, ratioThreshold: options.ratioThreshold, ...engine })
   try {
     const build = await timedTrain(index, base, context)
     const truth = given ?? (await computeTruth(base, queries, { k, metric, ...engine }, context))
@@ -114,10 +114,6 @@ async function evaluate(options: EvaluateOptions, context: Context): Promise<Eva
   } finally {
     await index.close()
   }
-}
-
-function ratio({ ratioThreshold }: EvaluateOptions): Pick<FastIVFOptions, 'ratioThreshold'> {
-  return ratioThreshold === undefined ? {} : { ratioThreshold }
 }
 
 /** Training adds as well: what comes after its last step is adding. */

@@ -7,7 +7,9 @@ export interface SelfCheck {
   seconds: number
 }
 
-const [ROWS, DIM, QUERIES, K] = [600, 24, 20, 10]
+const [ROWS, DIM, QUERIES, K] = [2000, 24, 500, 10] // enough work that threads take part
+const COMPARED = 20 // queries that plain arithmetic answers too
+const ENOUGH = 0.999 // recall; two answers as near as makes no difference may change places
 
 /** Searches a small index and compares with exact search, and that with plain arithmetic. */
 export async function selfCheck(signal: AbortSignal): Promise<SelfCheck> {
@@ -23,21 +25,21 @@ export async function selfCheck(signal: AbortSignal): Promise<SelfCheck> {
     const share = recall(found, exact, K)
     const error = largestError(exact.scores, vectors, queries)
     if (!(error < 1e-4)) problem = `exact search is off by ${error} in a distance`
-    else if (share !== 1) problem = `the index found ${share} of the true answers`
+    else if (share < ENOUGH) problem = `the index found ${share} of the true answers`
   } catch (error) {
     signal.throwIfAborted()
     problem = String(error)
   } finally {
     await index.close()
   }
-  const what = `${QUERIES} queries of ${ROWS} × ${DIM} in 8 cells, against plain arithmetic`
+  const what = `${QUERIES} queries of ${ROWS} × ${DIM} in 8 cells, against exact search and plain arithmetic`
   return { ok: problem === undefined, detail: problem ?? what, seconds: (performance.now() - start) / 1000 }
 }
 
-/** scores: QUERIES × K squared distances, nearest first. */
+/** scores: QUERIES × K squared distances, nearest first; the first COMPARED are looked at. */
 function largestError(scores: Float32Array, vectors: Float32Array, queries: Float32Array): number {
   let largest = 0
-  for (let q = 0; q < QUERIES; q++) {
+  for (let q = 0; q < COMPARED; q++) {
     const distances = Float64Array.from({ length: ROWS }, (_, row) => {
       let sum = 0
       for (let i = 0; i < DIM; i++) sum += ((vectors[row * DIM + i] ?? 0) - (queries[q * DIM + i] ?? 0)) ** 2

@@ -7,7 +7,7 @@ export interface EvaluateReport {
   base: { path: string; count: number; dim: number; dtype: string }
   queries: { path: string; count: number }
   /** `path` is absent when it was computed here, by exact search. */
-  truth: { path?: string; k: number; seconds: number }
+  truth: { source: 'file' | 'exact search'; path?: string; k: number; seconds: number }
   settings: { metric: Metric; nlist: number; k: number; seed: number; ratioThreshold: number; singles: number }
   runtime: RuntimeInfo
   build: { trainSeconds: number; addSeconds: number }

@@ -5,6 +5,7 @@ import { readRows } from '../vectors.js'
 
 /** The true nearest of each query, nq × k. */
 export interface Truth extends Ids {
+  source: 'file' | 'exact search'
   /** The file it came from; absent when it was computed. */
   path?: string
   seconds: number
@@ -27,7 +28,7 @@ export async function readTruth(
     if (!Number.isSafeInteger(id) || id < -1) throw wrong(`holds ${id}, which is no row number; it must hold ids`)
     if (id >= rows) throw wrong(`names row ${id}, the base has ${rows}; is it the truth of more vectors?`)
   }
-  return { ids: data, k: width, path, seconds: (performance.now() - start) / 1000 }
+  return { ids: data, k: width, source: 'file', path, seconds: (performance.now() - start) / 1000 }
 }
 
 /** The answers that comparing everything gives. */
@@ -35,11 +36,12 @@ export async function computeTruth(
   base: VectorBatch,
   queries: VectorBatch,
   options: { k: number; metric: Metric; threads?: number; revectorize?: boolean },
-  { signal, progress }: Context,
+  { signal, progress, note }: Context,
 ): Promise<Truth> {
   const start = performance.now()
+  note('no --truth was given: the true answers come from an exact search here')
   const onProgress = (step: { done: number; total: number }): void =>
     progress.update({ ...step, phase: 'exact search' })
   const { ids, k } = await exactSearch(base, queries, { ...options, signal, onProgress })
-  return { ids, k, seconds: (performance.now() - start) / 1000 }
+  return { ids, k, source: 'exact search', seconds: (performance.now() - start) / 1000 }
 }
