@@ -15,7 +15,7 @@ import { kernels } from './sections/kernels.mjs'
 import { kmeans } from './sections/kmeans.mjs'
 import { peers } from './sections/peers.mjs'
 import { exact, memory, size, startup } from './sections/small.mjs'
-import { sets } from './sets/sets.mjs'
+import { setNamed, sets } from './sets/sets.mjs'
 
 const usage = `npm run bench -- [options]
   --only a,b     sections: kernels, kmeans, ivf, peers, exact, memory, startup, size
@@ -66,22 +66,25 @@ async function measure() {
   /** @type {{ what: string, reason: string }[]} */
   const absent = []
   const wanted = args.sets?.split(',') ?? (args.quick ? ['synth', 'mixture'] : sets.map((set) => set.name))
+  wanted.forEach(setNamed)
   const lacks = (/** @type {string} */ what, /** @type {string} */ reason) => void absent.push({ what, reason })
   if (node.reason) lacks('Node 24 or newer', node.reason)
   const run = async (/** @type {string} */ script, /** @type {object} */ input, /** @type {any} */ options = {}) => {
     const command = (options.node ?? node).path
+    const meanwhile = watchOthers()
     const got = await runChild(command, [...(options.flags ?? []), join(bench, script)], {
       limitSeconds: 240,
       input,
       ...options,
     })
     if (!got.ok) lacks(options.what ?? `${script.split('/').at(-1)} ${summary(input)}`, got.reason)
-    return got.ok ? got.value : undefined
+    return got.ok ? { ...got.value, others: meanwhile() } : undefined
   }
   const py = async (/** @type {string} */ script, /** @type {object} */ input, /** @type {any} */ options = {}) => {
+    const meanwhile = watchOthers()
     const got = await runPython(join(bench, script), input, options)
     if (!got.ok) lacks(options.what ?? script, got.reason)
-    return got.ok ? got.value : undefined
+    return got.ok ? { ...got.value, others: meanwhile() } : undefined
   }
   const context = {
     node,

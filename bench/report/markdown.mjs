@@ -20,7 +20,7 @@ export function markdown(results, { picture } = {}) {
     '## Set out to reach\n',
     targetTable(results),
     '## At the same recall\n',
-    'QPS at recall@10, between the measured settings; **×** is FastIVF with `revectorize` (else without) over the line, so above 1 we are faster.\n',
+    'QPS at recall@10, between the measured settings; **×** is FastIVF with `revectorize` (else without) over the line, so above 1 we are faster; **other work** is what the rest of the machine took of the cores meanwhile: compare only rows where it is alike.\n',
     ...atSameRecall(results.curves ?? []),
     '## Beside whom\n',
     beside(results.curves ?? []),
@@ -48,7 +48,7 @@ export function markdown(results, { picture } = {}) {
 /** @param {number | undefined} others */
 function busy(others) {
   if (others === undefined || others < 0.05) return ''
-  return ` **Other work took ${Math.round(others * 100)} % of the cores meanwhile**: all times are worse than the machine's best.`
+  return ` **Other work took ${Math.round(others * 100)} % of the cores meanwhile**, now more, now less: times are worse than the machine's best, and ratios can be off as well.`
 }
 
 /** @param {any} results */
@@ -71,9 +71,12 @@ function atSameRecall(curves) {
         const our = ours && at(ours, level)
         return [num(qps), qps && our && curve.who !== 'fast-ivf' ? ratio(our / qps) : '']
       })
-      return [nameOf(curve), ...cells]
+      return [nameOf(curve), ...cells, curve.others === undefined ? '–' : `${Math.round(curve.others * 100)} %`]
     })
-    return [`**${set}**: ${setNamed(set).about}\n`, table(['index', '.90', '×', '.95', '×', '.99', '×'], rows)]
+    return [
+      `**${set}**: ${setNamed(set).about}\n`,
+      table(['index', '.90', '×', '.95', '×', '.99', '×', 'other work'], rows),
+    ]
   })
 }
 

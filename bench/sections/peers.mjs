@@ -35,7 +35,14 @@ async function faiss({ py, threads, quick, full, wants, say }) {
       limitSeconds: full ? 900 : 300,
     })
     for (const curve of got?.curves ?? []) {
-      curves.push({ set: set.name, who: 'faiss', version: got.version, build_options: got.options, ...curve })
+      curves.push({
+        set: set.name,
+        who: 'faiss',
+        version: got.version,
+        build_options: got.options,
+        others: got.others,
+        ...curve,
+      })
     }
   }
   return curves
