@@ -34,3 +34,27 @@ test.each(cases)('answers equal the original on $name', async ({ name, nprobe, r
   }
   await index.close()
 })
+
+test('the work is what the visited cells hold, no more', async () => {
+  const index = await FastIVF.fromCentroids(centroids, { ratioThreshold: 0 })
+  await index.add(vectors)
+  const [nlist, dim] = centroids.dims
+  const sizes = index.cellSizes
+  for (const nprobe of [1, 5, 64]) {
+    let expected = 0
+    for (let q = 0; q < 50; q++) {
+      const scores = Array.from({ length: nlist }, (_, cell) => {
+        let score = 0
+        for (let i = 0; i < dim; i++) score += Number(centroids.data[cell * dim + i]) * Number(queries.data[q * dim + i])
+        return { cell, score }
+      })
+      scores.sort((a, b) => b.score - a.score)
+      for (const { cell } of scores.slice(0, nprobe)) expected += sizes[cell] as number
+    }
+    const { work } = await index.search(queries, { k: 10, nprobe })
+    expect(work).toEqual({ vectors: expected, cells: 50 * nprobe })
+  }
+  // The same on every machine: a change of these numbers is a change of what is searched.
+  const counts = await Promise.all([1, 5, 64].map(async (nprobe) => (await index.search(queries, { nprobe })).work.vectors))
+  expect(counts).toEqual([3431, 15618, 200000])
+})
