@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -20,7 +20,9 @@ const sources = findKernels(src).map((path) => ({ path, text: readFileSync(path,
 const worker = readFileSync(join(src, 'threads', 'worker.js'), 'utf8')
 const tiles = tileSource()
 const hash = createHash('sha256')
-  .update(JSON.stringify([sources.map((s) => s.text), worker, tiles, readFileSync(fileURLToPath(import.meta.url), 'utf8')]))
+  .update(
+    JSON.stringify([sources.map((s) => s.text), worker, tiles, readFileSync(fileURLToPath(import.meta.url), 'utf8')]),
+  )
   .digest('hex')
 
 if (!readIfThere(target).startsWith(`// ${hash}\n`)) await generate()
@@ -44,7 +46,9 @@ ${records.map(({ name, fields }) => `  ${name}: { ${fields.map((f) => `${f.name}
 } as const
 `,
   )
-  console.error(`kernels: ${Math.round((baseline.length * 3) / 4)} bytes baseline, ${Math.round((relaxed.length * 3) / 4)} relaxed`)
+  console.error(
+    `kernels: ${Math.round((baseline.length * 3) / 4)} bytes baseline, ${Math.round((relaxed.length * 3) / 4)} relaxed`,
+  )
 }
 
 /** One build: shared memory; the engine clears the shared bit where memory cannot be shared. */
@@ -52,7 +56,8 @@ async function compile(features) {
   const folder = mkdtempSync(join(tmpdir(), 'kernels-'))
   const out = join(folder, 'kernels.wasm')
   const asc = join(dirname(createRequire(import.meta.url).resolve('assemblyscript/package.json')), 'bin', 'asc.js')
-  const flags = '--runtime stub --noAssert -O3 --converge --importMemory --sharedMemory --initialMemory 1 --maximumMemory 65536 --disableWarning'
+  const flags =
+    '--runtime stub --noAssert -O3 --converge --importMemory --sharedMemory --initialMemory 1 --maximumMemory 65536 --disableWarning'
   try {
     const entry = join(src, 'kernels', 'index.kernel.ts')
     await promisify(execFile)(process.execPath, [asc, entry, ...flags.split(' '), '--enable', features, '-o', out])

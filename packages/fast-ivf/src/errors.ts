@@ -10,7 +10,7 @@ export type IvfErrorCode =
   | 'ERR_FORMAT' // a file that is truncated, damaged or of another kind
   | 'ERR_NOT_FOUND' // a file or part of it that is not there
   | 'ERR_MEMORY' // memory that cannot be had
-  | 'ERR_WORKER' // a worker thread that died
+  | 'ERR_WORKER' // a worker thread that died, or a kernel that failed
   | 'ERR_CLOSED' // used after close()
   | 'ERR_UNSUPPORTED' // the platform lacks what is needed
 

@@ -2,7 +2,7 @@ import { trainMiniBatch } from './clustering/minibatch.js'
 import { randomBatches } from './clustering/sample.js'
 import type { Engine } from './engine/engine.js'
 import { checkFinite, chunkRows } from './engine/load.js'
-import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
 import { collectBatches, startingWith } from './ivf/batches.js'
 import { append, type Contents, contentsBytes, holding, release } from './ivf/contents.js'
@@ -27,7 +27,7 @@ export interface FastIVFOptions extends RuntimeOptions {
   ratioThreshold?: number
   /** Default 'cosine'. */
   metric?: Metric
-  /** Rows per step of k-means, at most a quarter of the vectors. Default 1024. */
+  /** Rows per step of k-means, at most a sixteenth of the vectors. Default 1024. */
   kmeansBatchSize?: number
   /** Convergence at which k-means stops. Default 5e-5. */
   kmeansTol?: number
@@ -259,7 +259,7 @@ export class FastIVF {
       )
     }
     const { batchSize, tol, maxSteps, seed } = this.#training
-    const batches = randomBatches(matrix, Math.min(batchSize, Math.ceil(matrix.rows / 4)), seed)
+    const batches = randomBatches(matrix, Math.min(batchSize, Math.ceil(matrix.rows / 16)), seed)
     const settings = {
       numCentroids: this.nlist,
       subspaces: 1,

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export type { SimdLevel } from './engine/binary.js'
 export type { VectorBatches, Vectors } from './engine/vectors.js'
 export { IvfError, type IvfErrorCode } from './errors.js'

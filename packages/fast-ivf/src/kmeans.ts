@@ -2,9 +2,9 @@ import { allScores, type Codebook, nearestLabels } from './clustering/codebook.j
 import { trainLloyd } from './clustering/lloyd.js'
 import { toMatrix, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkOneOf, IvfError } from './errors.js'
-import { LazyEngine } from './lazy-engine.js'
 import type { LongCallOptions } from './options.js'
 import type { RuntimeOptions } from './runtime.js'
+import { Session } from './session.js'
 
 /** Options of `KMeans`. */
 export interface KMeansOptions extends RuntimeOptions {
@@ -12,7 +12,7 @@ export interface KMeansOptions extends RuntimeOptions {
   iterations?: number
   /** Vectors sampled per centroid. Default 100. */
   pointsPerCentroid?: number
-  /** 'cosine' keeps centroids of norm 1 (spherical k-means). Default 'l2'. */
+  /** 'cosine' keeps centroids of norm 1 (spherical k-means); a vector of zeros is then labelled 0. Default 'l2'. */
   metric?: 'cosine' | 'l2'
   /** Default 1. */
   seed?: number
@@ -28,8 +28,9 @@ export class KMeans {
   readonly numCentroids: number
   readonly metric: 'cosine' | 'l2'
   readonly #options: { iterations: number; pointsPerCentroid: number; seed: number }
-  readonly #engine: LazyEngine
-  #dim: number
+  readonly #session: Session
+  /** As the options tell it, or 0: each training finds it out. */
+  readonly #dim: number
   #book: Codebook | undefined
 
   /** @throws IvfError ERR_ARGUMENT */
@@ -42,7 +43,8 @@ export class KMeans {
       seed: checkInteger('seed', options.seed ?? 1, 0, 0xffffffff),
     }
     this.#dim = options.dim === undefined ? 0 : checkInteger('dim', options.dim, 1, 65536)
-    this.#engine = new LazyEngine(options)
+    if (options.threads !== undefined) checkInteger('threads', options.threads, 0, 1024)
+    this.#session = new Session(options)
   }
 
   /** numCentroids × dim, a copy. @throws IvfError ERR_NOT_TRAINED */
@@ -50,46 +52,58 @@ export class KMeans {
     return this.#trained().centroids.slice()
   }
 
-  /** The mean distance to the nearest centroid at each iteration, up to a constant: it falls. */
+  /**
+   * The mean distance to the nearest centroid before each iteration moved them, over the vectors that it saw: squared
+   * L2, or 1 − cosine. It falls, but for steps where an iteration sees more vectors than the one before.
+   */
   get history(): number[] {
     return [...this.#trained().history]
   }
 
   /**
-   * Finds the centroids; training again starts afresh.
+   * Finds the centroids; training again starts afresh. Only the vectors of the sample are read.
    *
    * @param vectors n × dim, n ≥ numCentroids
-   * @throws IvfError ERR_TOO_FEW, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
+   * @throws IvfError ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
    */
-  async train(vectors: Vectors, options: LongCallOptions = {}): Promise<void> {
-    const matrix = toMatrix(vectors, this.#dim, 'vectors')
-    options.signal?.throwIfAborted()
-    const { numCentroids, metric } = this
-    const trained = await trainLloyd(
-      await this.#engine.get(),
-      matrix,
-      { ...this.#options, numCentroids, metric },
-      options,
-    )
-    this.#dim = matrix.dim
-    this.#book = { ...trained, subspaces: 1, numCentroids, dim: matrix.dim, metric }
+  train(vectors: Vectors, options: LongCallOptions = {}): Promise<void> {
+    return this.#session.write(async (engine) => {
+      options.signal?.throwIfAborted()
+      const matrix = toMatrix(vectors, this.#dim, 'vectors')
+      if (matrix.rows === 0)
+        throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least numCentroids of them')
+      const { numCentroids, metric } = this
+      const trained = await trainLloyd(engine, matrix, { ...this.#options, numCentroids, metric }, options)
+      options.signal?.throwIfAborted()
+      this.#book = { ...trained, subspaces: 1, numCentroids, dim: matrix.dim, metric }
+    })
   }
 
-  /** The nearest centroid of each vector. @param vectors n × dim @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE */
-  async predict(vectors: Vectors, options: LongCallOptions = {}): Promise<Int32Array> {
-    const book = this.#trained()
-    return nearestLabels(await this.#engine.get(), book, toMatrix(vectors, book.dim, 'vectors'), options.signal)
+  /** n labels: the nearest centroid of each vector. @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE */
+  predict(vectors: Vectors, { signal }: LongCallOptions = {}): Promise<Int32Array> {
+    return this.#session.read(async (engine) => {
+      const book = this.#trained()
+      signal?.throwIfAborted()
+      return nearestLabels(engine, book, toMatrix(vectors, book.dim, 'vectors'), { signal })
+    })
   }
 
   /** n × numCentroids: the cosine (larger is nearer) or squared L2 distance (smaller is nearer) to each centroid. */
-  async predictScores(vectors: Vectors, options: LongCallOptions = {}): Promise<Float32Array> {
-    const book = this.#trained()
-    return allScores(await this.#engine.get(), book, toMatrix(vectors, book.dim, 'vectors'), options.signal)
+  predictScores(vectors: Vectors, { signal }: LongCallOptions = {}): Promise<Float32Array> {
+    return this.#session.read(async (engine) => {
+      const book = this.#trained()
+      signal?.throwIfAborted()
+      return allScores(engine, book, toMatrix(vectors, book.dim, 'vectors'), { signal })
+    })
   }
 
-  /** Frees the memory. */
+  /** Frees the memory when the calls in progress have ended; later calls reject with ERR_CLOSED. */
   close(): Promise<void> {
-    return this.#engine.close()
+    return this.#session.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   #trained(): Codebook {

@@ -1,181 +1,202 @@
+import { readBatches } from './clustering/batches.js'
 import { allScores, type Codebook, nearestLabels } from './clustering/codebook.js'
-import { type NextBatch, trainMiniBatch } from './clustering/minibatch.js'
+import { KeptVectors, type Part } from './clustering/kept.js'
+import { type BatchSource, type MiniBatchSettings, trainMiniBatch } from './clustering/minibatch.js'
 import { randomBatches } from './clustering/sample.js'
+import type { Engine } from './engine/engine.js'
+import { checkFinite } from './engine/load.js'
 import { asBatches, isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
-import { LazyEngine } from './lazy-engine.js'
 import type { MiniBatchKMeansOptions } from './minibatch-kmeans.js'
 import type { LongCallOptions } from './options.js'
+import { Session } from './session.js'
+
+/** Vectors that were added, as every call takes them. */
+export interface VectorBatch {
+  /** dims[0] × dims[1], row-major. */
+  data: Float32Array
+  dims: [rows: number, dim: number]
+}
+
+/** What differs between the two classes. */
+export interface MiniBatchDefaults {
+  subspaces: number
+  maxSteps: number
+  metric: 'cosine' | 'l2'
+}
 
 /** What both classes share: settings, training, the vectors added. */
 export class MiniBatchCore {
   readonly numCentroids: number
-  readonly #subspaces: number
-  readonly #settings: {
-    historySize: number
-    maxSteps: number
-    tol: number
-    minMaxRatioThreshold: number
-    metric: 'cosine' | 'l2'
-  }
+  readonly #settings: MiniBatchSettings
   readonly #batchSize: number
   readonly #seed: number
-  readonly #engine: LazyEngine
-  #dim: number
-  #book: Codebook | undefined
-  #added: Added[] = []
+  /** As the options tell it, or 0: each training finds it out. */
+  readonly #dim: number
+  readonly #session: Session
+  #state: { book: Codebook; kept: KeptVectors } | undefined
 
-  constructor(numCentroids: number, subspaces: number, options: MiniBatchKMeansOptions, maxSteps: number) {
+  constructor(numCentroids: number, defaults: MiniBatchDefaults, options: MiniBatchKMeansOptions) {
     this.numCentroids = checkInteger('numCentroids', numCentroids, 1, 1 << 24)
-    this.#subspaces = subspaces
     this.#batchSize = checkInteger('batchSize', options?.batchSize, 1, 1 << 24)
     this.#settings = {
+      numCentroids,
+      subspaces: defaults.subspaces,
       historySize: checkInteger('historySize', options.historySize ?? 10, 0, 1 << 16),
-      maxSteps: checkInteger('maxSteps', options.maxSteps ?? maxSteps, 1),
+      maxSteps: checkInteger('maxSteps', options.maxSteps ?? defaults.maxSteps, 1),
       tol: checkNumber('tol', options.tol ?? 5e-5, 0),
       minMaxRatioThreshold: checkNumber('minMaxRatioThreshold', options.minMaxRatioThreshold ?? 0.005, 0, 1),
-      metric: checkOneOf('metric', options.metric ?? 'cosine', ['cosine', 'l2']),
+      metric: checkOneOf('metric', options.metric ?? defaults.metric, ['cosine', 'l2']),
     }
     this.#seed = checkInteger('seed', options.seed ?? 1, 0, 0xffffffff)
     this.#dim = options.dim === undefined ? 0 : checkInteger('dim', options.dim, 1, 65536)
-    this.#engine = new LazyEngine(options)
+    if (this.#dim) this.#checkDim(this.#dim)
+    if (options.threads !== undefined) checkInteger('threads', options.threads, 0, 1024)
+    this.#session = new Session(options)
   }
 
-  get rows(): number {
-    return this.#added.reduce((sum, part) => sum + part.rows, 0)
+  get kept(): KeptVectors | undefined {
+    return this.#state?.kept
   }
 
-  async train(data: Vectors | VectorBatches, options: LongCallOptions): Promise<void> {
-    options.signal?.throwIfAborted()
-    const engine = await this.#engine.get()
-    const source = isBatches(data) ? iterate(data) : undefined
-    try {
-      const first = source ? await source.next() : { value: data as Vectors }
-      if (first.value === undefined)
-        throw new IvfError('ERR_EMPTY', 'there are no batches to train on; give at least one')
-      const matrix = toMatrix(first.value, this.#dim, 'vectors')
-      const { dim } = matrix
-      if (dim % this.#subspaces !== 0 || dim === 0) {
-        throw new IvfError(
-          'ERR_DIM',
-          `dim ${dim} is not a multiple of ${this.#subspaces} subvectors; choose a divisor of ${dim}`,
-        )
+  train(data: Vectors | VectorBatches, options: LongCallOptions): Promise<void> {
+    return this.#session.write(async (engine) => {
+      options.signal?.throwIfAborted()
+      const { subspaces, metric } = this.#settings
+      const reader = isBatches(data) ? readBatches(data, this.#dim, options.signal) : undefined
+      try {
+        const [source, dim] = reader
+          ? await this.#fromBatches(reader)
+          : await this.#fromArray(engine, data as Vectors, options)
+        const trained = await trainMiniBatch(engine, dim, source, this.#settings, options)
+        options.signal?.throwIfAborted()
+        this.#state = {
+          book: { ...trained, numCentroids: this.numCentroids, subspaces, dim, metric },
+          kept: new KeptVectors(dim, subspaces),
+        }
+      } finally {
+        await reader?.return(undefined)
       }
-      if (!source && matrix.rows < this.numCentroids) {
-        throw new IvfError(
-          'ERR_TOO_FEW',
-          `${matrix.rows} vectors cannot make ${this.numCentroids} centroids; give at least ${this.numCentroids} vectors or ask for fewer centroids`,
-        )
-      }
-      const next = source
-        ? fromBatches(matrix, source, dim)
-        : randomBatches(matrix, Math.min(this.#batchSize, matrix.rows), this.#seed)
-      const [numCentroids, subspaces] = [this.numCentroids, this.#subspaces]
-      const trained = await trainMiniBatch(engine, dim, next, { ...this.#settings, numCentroids, subspaces }, options)
-      this.#dim = dim
-      this.#book = { ...trained, numCentroids, subspaces, dim, metric: this.#settings.metric }
-      this.#added = []
-    } finally {
-      await source?.return(undefined)
-    }
+    })
   }
 
-  async add(vectors: Vectors | VectorBatches, { signal, onProgress }: LongCallOptions): Promise<void> {
-    const book = this.book()
-    const engine = await this.#engine.get()
-    const added: Added[] = []
-    let done = 0
-    for await (const batch of asBatches(vectors)) {
+  add(data: Vectors | VectorBatches, options: LongCallOptions): Promise<void> {
+    return this.#session.write(async (engine) => {
+      const { signal } = options
       signal?.throwIfAborted()
-      const matrix = toMatrix(batch, book.dim, 'vectors')
-      const labels = await nearestLabels(engine, book, matrix, signal)
-      const kept = new Float32Array(matrix.rows * book.dim)
-      matrix.copy(0, matrix.rows, kept)
-      added.push({ rows: matrix.rows, vectors: kept, labels })
-      done += matrix.rows
-      onProgress?.({ phase: 'assign', done, total: isBatches(vectors) ? done : matrix.rows })
-    }
-    this.#added.push(...added)
+      const { book, kept } = this.#trained()
+      const parts: Part[] = []
+      const whole = isBatches(data) ? undefined : toMatrix(data, book.dim, 'vectors')
+      let done = 0
+      const onRows = (rows: number): void =>
+        options.onProgress?.({ phase: 'assign', done: done + rows, total: whole?.rows ?? done + rows })
+      for await (const matrix of whole ? [whole] : readBatches(asBatches(data), book.dim, signal)) {
+        const vectors = copied(matrix)
+        const labels = await nearestLabels(engine, book, keeping(matrix, vectors), { signal, onRows })
+        parts.push({ rows: matrix.rows, vectors, labels })
+        done += matrix.rows
+      }
+      signal?.throwIfAborted()
+      kept.push(parts)
+    })
   }
 
-  async predict(vectors: Vectors, { signal }: LongCallOptions): Promise<Int32Array> {
-    const book = this.book()
-    return nearestLabels(await this.#engine.get(), book, toMatrix(vectors, book.dim, 'vectors'), signal)
+  predict(vectors: Vectors, { signal }: LongCallOptions): Promise<Int32Array> {
+    return this.#session.read(async (engine) => {
+      const book = this.book()
+      signal?.throwIfAborted()
+      return nearestLabels(engine, book, toMatrix(vectors, book.dim, 'vectors'), { signal })
+    })
   }
 
-  async predictScores(vectors: Vectors, { signal }: LongCallOptions): Promise<Float32Array> {
-    const book = this.book()
-    return allScores(await this.#engine.get(), book, toMatrix(vectors, book.dim, 'vectors'), signal)
-  }
-
-  labels(): Int32Array {
-    const { rows } = this
-    const labels = new Int32Array(this.#subspaces * rows)
-    let first = 0
-    for (const part of this.#added) {
-      for (let s = 0; s < this.#subspaces; s++)
-        labels.set(part.labels.subarray(s * part.rows, (s + 1) * part.rows), s * rows + first)
-      first += part.rows
-    }
-    return labels
-  }
-
-  vectors(): Float32Array {
-    const all = new Float32Array(this.rows * this.#dim)
-    let at = 0
-    for (const { vectors } of this.#added) {
-      all.set(vectors, at)
-      at += vectors.length
-    }
-    return all
-  }
-
-  getVectors(ids: ArrayLike<number>): Float32Array {
-    const dim = this.#dim
-    const out = new Float32Array(ids.length * dim)
-    for (let i = 0; i < ids.length; i++) {
-      let row = checkInteger('id', ids[i], 0, this.rows - 1)
-      const part = this.#added.find(({ rows }) => {
-        const here = row < rows
-        if (!here) row -= rows
-        return here
-      })
-      out.set(part?.vectors.subarray(row * dim, (row + 1) * dim) ?? [], i * dim)
-    }
-    return out
+  predictScores(vectors: Vectors, { signal }: LongCallOptions): Promise<Float32Array> {
+    return this.#session.read(async (engine) => {
+      const book = this.book()
+      signal?.throwIfAborted()
+      return allScores(engine, book, toMatrix(vectors, book.dim, 'vectors'), { signal })
+    })
   }
 
   book(): Codebook {
-    if (!this.#book)
-      throw new IvfError('ERR_NOT_TRAINED', 'the k-means is not trained yet; call and await train(data) first')
-    return this.#book
+    return this.#trained().book
+  }
+
+  get(ids: ArrayLike<number>): Float32Array {
+    return this.#trained().kept.get(ids)
+  }
+
+  batches(size: number): Generator<VectorBatch, undefined> {
+    return batchesOf(this.#trained().kept, checkInteger('size', size, 1), this.book().dim)
   }
 
   close(): Promise<void> {
-    return this.#engine.close()
+    return this.#session.close()
+  }
+
+  async #fromBatches(reader: AsyncGenerator<Matrix, undefined>): Promise<[BatchSource, number]> {
+    let first = (await reader.next()).value
+    if (!first)
+      throw new IvfError(
+        'ERR_EMPTY',
+        'there are no vectors in the batches to train on; give at least numCentroids of them',
+      )
+    this.#checkDim(first.dim)
+    const next = async (): Promise<Matrix | undefined> => {
+      const matrix = first ?? (await reader.next()).value
+      first = undefined
+      return matrix
+    }
+    return [{ next, ahead: false }, first.dim]
+  }
+
+  async #fromArray(engine: Engine, data: Vectors, { signal }: LongCallOptions): Promise<[BatchSource, number]> {
+    const matrix = toMatrix(data, this.#dim, 'vectors')
+    if (matrix.rows === 0)
+      throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least numCentroids of them')
+    this.#checkDim(matrix.dim)
+    if (matrix.rows < this.numCentroids) {
+      throw new IvfError(
+        'ERR_TOO_FEW',
+        `${matrix.rows} vectors cannot make ${this.numCentroids} centroids; give at least ${this.numCentroids} vectors or ask for fewer centroids`,
+      )
+    }
+    // Before the long work, and not only the rows that are drawn.
+    await checkFinite(engine, matrix, 'vectors', signal)
+    return [randomBatches(matrix, this.#batchSize, this.#seed), matrix.dim]
+  }
+
+  #checkDim(dim: number): void {
+    const { subspaces } = this.#settings
+    if (dim % subspaces !== 0)
+      throw new IvfError(
+        'ERR_DIM',
+        `dim ${dim} cannot be cut into ${subspaces} equal subvectors; choose a numSubvectors that divides ${dim}`,
+      )
+  }
+
+  #trained(): { book: Codebook; kept: KeptVectors } {
+    if (!this.#state)
+      throw new IvfError('ERR_NOT_TRAINED', 'the k-means is not trained yet; call and await train(data) first')
+    return this.#state
   }
 }
 
-interface Added {
-  rows: number
-  vectors: Float32Array
-  /** subspaces × rows */
-  labels: Int32Array
-}
-
-async function* iterate(batches: VectorBatches): AsyncGenerator<Vectors, undefined> {
-  for await (const batch of batches) yield batch
+function* batchesOf(kept: KeptVectors, size: number, dim: number): Generator<VectorBatch, undefined> {
+  for (let from = 0; from < kept.rows; from += size) {
+    const to = Math.min(from + size, kept.rows)
+    yield { data: kept.slice(from, to), dims: [to - from, dim] }
+  }
   return undefined
 }
 
-function fromBatches(first: Matrix, rest: AsyncIterator<Vectors>, dim: number): NextBatch {
-  let begun = false
-  return async () => {
-    if (!begun) {
-      begun = true
-      return first
-    }
-    const { value, done } = await rest.next()
-    return done ? undefined : toMatrix(value as Vectors, dim, 'vectors')
-  }
+function copied(matrix: Matrix): Float32Array {
+  const vectors = new Float32Array(matrix.rows * matrix.dim)
+  matrix.copy(0, matrix.rows, vectors)
+  return vectors
+}
+
+/** The same rows, read from the copy that is kept. */
+function keeping(matrix: Matrix, vectors: Float32Array): Matrix {
+  const { dim } = matrix
+  return { ...matrix, copy: (from, to, target) => target.set(vectors.subarray(from * dim, to * dim)) }
 }

@@ -1,6 +1,6 @@
 import type { VectorBatches, Vectors } from './engine/vectors.js'
 import { checkInteger } from './errors.js'
-import { MiniBatchCore } from './minibatch-core.js'
+import { MiniBatchCore, type VectorBatch } from './minibatch-core.js'
 import type { LongCallOptions } from './options.js'
 import type { RuntimeOptions } from './runtime.js'
 
@@ -16,7 +16,10 @@ export interface MiniBatchKMeansOptions extends RuntimeOptions {
   tol?: number
   /** When the smallest centroid has at most this share of the largest one's members, it takes half of them. Default 0.005. */
   minMaxRatioThreshold?: number
-  /** Default 'cosine'; vectors are then compared by direction. */
+  /**
+   * Default 'cosine', or 'l2' for subvectors. With cosine vectors are compared by direction, and a vector of zeros,
+   * which has none, is labelled 0 and pulls no centroid.
+   */
   metric?: 'cosine' | 'l2'
   /** Default 1. */
   seed?: number
@@ -36,7 +39,7 @@ export class MiniBatchKMeans {
 
   /** @throws IvfError ERR_ARGUMENT */
   constructor(numCentroids: number, options: MiniBatchKMeansOptions) {
-    this.#core = new MiniBatchCore(numCentroids, 1, options, 5000)
+    this.#core = new MiniBatchCore(numCentroids, { subspaces: 1, maxSteps: 5000, metric: 'cosine' }, options)
   }
 
   get numCentroids(): number {
@@ -55,24 +58,25 @@ export class MiniBatchKMeans {
 
   /** The cell of each vector added. */
   get labels(): Int32Array {
-    return this.#core.labels()
+    return this.#core.kept?.labels() ?? new Int32Array()
   }
 
   /** Number of vectors added. */
   get numVectors(): number {
-    return this.#core.rows
+    return this.#core.kept?.rows ?? 0
   }
 
   /** numVectors × dim, the vectors added, as they were given. */
   get vectors(): Float32Array {
-    return this.#core.vectors()
+    return this.#core.kept?.slice(0, this.numVectors) ?? new Float32Array()
   }
 
   /**
    * Finds the centroids; training again starts afresh, without vectors.
    *
-   * @param data n × dim (batches are drawn from it with replacement), or batches, one per step, until they end
-   * @throws IvfError ERR_TOO_FEW, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
+   * @param data n × dim (batches are drawn from it with replacement), or batches, one per step, until they end; the
+   *   first of them, as many as it takes, give each centroid its first vector and nothing else
+   * @throws IvfError ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason; what the iterable throws
    */
   train(data: Vectors | VectorBatches, options: LongCallOptions = {}): Promise<void> {
     return this.#core.train(data, options)
@@ -93,24 +97,29 @@ export class MiniBatchKMeans {
     return this.#core.predictScores(vectors, options)
   }
 
-  /** ids.length × dim: vectors added, by their row numbers. @throws IvfError ERR_ARGUMENT */
+  /** ids.length × dim: vectors added, by their row numbers. @throws IvfError ERR_ARGUMENT, ERR_EMPTY, ERR_NOT_TRAINED */
   getVectors(ids: ArrayLike<number>): Float32Array {
-    return this.#core.getVectors(ids)
+    return this.#core.get(ids)
+  }
+
+  /** The vectors added, `size` at a time. @throws IvfError ERR_ARGUMENT */
+  batches(size: number): Generator<VectorBatch, undefined> {
+    return this.#core.batches(size)
   }
 
   /** Row numbers of the vectors in a cell. @throws IvfError ERR_ARGUMENT */
   members(cell: number): Uint32Array {
     checkInteger('cell', cell, 0, this.numCentroids - 1)
-    const rows: number[] = []
-    this.labels.forEach((label, row) => {
-      if (label === cell) rows.push(row)
-    })
-    return Uint32Array.from(rows)
+    return this.#core.kept?.members(cell, this.numCentroids) ?? new Uint32Array()
   }
 
-  /** Frees the memory. */
+  /** Frees the memory when the calls in progress have ended; later calls reject with ERR_CLOSED. */
   close(): Promise<void> {
     return this.#core.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 }
 
@@ -125,7 +134,7 @@ export class SubvectorsMiniBatchKMeans {
   /** dim must be a multiple of numSubvectors. Metric 'l2' by default here. @throws IvfError ERR_ARGUMENT */
   constructor(numCentroids: number, numSubvectors: number, options: MiniBatchKMeansOptions) {
     this.numSubvectors = checkInteger('numSubvectors', numSubvectors, 1, 65536)
-    this.#core = new MiniBatchCore(numCentroids, numSubvectors, { metric: 'l2', ...options }, 1000)
+    this.#core = new MiniBatchCore(numCentroids, { subspaces: numSubvectors, maxSteps: 1000, metric: 'l2' }, options)
   }
 
   get numCentroids(): number {
@@ -144,16 +153,16 @@ export class SubvectorsMiniBatchKMeans {
 
   /** numSubvectors × numVectors: the codes of the vectors added. */
   get labels(): Int32Array {
-    return this.#core.labels()
+    return this.#core.kept?.labels() ?? new Int32Array()
   }
 
   get numVectors(): number {
-    return this.#core.rows
+    return this.#core.kept?.rows ?? 0
   }
 
   /** numVectors × dim, the vectors added, as they were given. */
   get vectors(): Float32Array {
-    return this.#core.vectors()
+    return this.#core.kept?.slice(0, this.numVectors) ?? new Float32Array()
   }
 
   /** As `MiniBatchKMeans.train`. */
@@ -176,13 +185,22 @@ export class SubvectorsMiniBatchKMeans {
     return this.#core.predictScores(vectors, options)
   }
 
-  /** ids.length × dim: vectors added, by their row numbers. @throws IvfError ERR_ARGUMENT */
+  /** ids.length × dim: vectors added, by their row numbers. @throws IvfError ERR_ARGUMENT, ERR_EMPTY, ERR_NOT_TRAINED */
   getVectors(ids: ArrayLike<number>): Float32Array {
-    return this.#core.getVectors(ids)
+    return this.#core.get(ids)
   }
 
-  /** Frees the memory. */
+  /** The vectors added, `size` at a time. @throws IvfError ERR_ARGUMENT */
+  batches(size: number): Generator<VectorBatch, undefined> {
+    return this.#core.batches(size)
+  }
+
+  /** Frees the memory when the calls in progress have ended; later calls reject with ERR_CLOSED. */
   close(): Promise<void> {
     return this.#core.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 }

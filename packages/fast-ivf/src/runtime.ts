@@ -38,6 +38,11 @@ interface Plan extends RuntimeInfo {
 // The process's threads and compiled kernels are one resource, whatever the number of indexes: the one state kept here.
 const pools = new Map<number, Pool>()
 const modules = new Map<string, Promise<WebAssembly.Module>>()
+// Memory of closed engines, for the next ones: shared memory is given back when the garbage of every thread that saw it
+// has been collected, and nothing hurries that. Only as long as nobody else has a use for it.
+const idle = { shared: [] as WeakRef<WebAssembly.Memory>[], unshared: [] as WeakRef<WebAssembly.Memory>[] }
+const REUSED_BYTES = 512 << 20 // a larger one would be far too large for most
+const checks = new Map<string, Promise<boolean>>()
 
 /** Tells what computation here would use with these options, and why anything is off. */
 export async function runtime(options: RuntimeOptions = {}): Promise<RuntimeInfo> {
@@ -49,7 +54,7 @@ export async function runtime(options: RuntimeOptions = {}): Promise<RuntimeInfo
 export async function createEngine(options: RuntimeOptions = {}): Promise<Engine> {
   const { simd, memory: kind, revectorized, pool } = await plan(options)
   const module = await compile(simd, kind === 'shared', revectorized)
-  const memory = createMemory(kind === 'shared')
+  const memory = idleMemory(kind) ?? createMemory(kind === 'shared')
   return new Engine({
     module,
     memory,
@@ -57,8 +62,17 @@ export async function createEngine(options: RuntimeOptions = {}): Promise<Engine
     tileRows: revectorized ? 4 : 2,
     pool: pool && ((engine) => pool.executor(engine)),
     giveWay,
-    onClose: (engine) => pool?.release(engine),
+    onClose(engine, isIdle) {
+      pool?.release(engine)
+      if (isIdle && memory.buffer.byteLength <= REUSED_BYTES) idle[kind].push(new WeakRef(memory))
+    },
   })
+}
+
+function idleMemory(kind: 'shared' | 'unshared'): WebAssembly.Memory | undefined {
+  let memory: WebAssembly.Memory | undefined
+  while (!memory && idle[kind].length > 0) memory = idle[kind].pop()?.deref()
+  return memory
 }
 
 async function plan({ threads: wanted, revectorize = false }: RuntimeOptions): Promise<Plan> {
@@ -98,10 +112,23 @@ async function whyNotRevectorized(simd: SimdLevel, shared: boolean): Promise<str
   if (!v8 || node === 0) return 'it is a flag of V8 in Node'
   if (node < 24) return `Node ${node} accepts the flag without effect; it needs Node 24 or newer`
   if (process.arch !== 'x64') return 'V8 widens kernels on x64 only'
-  v8.setFlagsFromString('--experimental-wasm-revectorize')
+  const key = `${simd} ${shared}`
+  let check = checks.get(key)
+  if (!check) {
+    check = checkWidened(simd, shared, (flag) => v8.setFlagsFromString(flag))
+    checks.set(key, check)
+  }
+  return (await check) ? undefined : 'the widened kernels gave wrong products here'
+}
+
+async function checkWidened(simd: SimdLevel, shared: boolean, set: (flag: string) => void): Promise<boolean> {
+  set('--experimental-wasm-revectorize')
   const memory = createMemory(shared)
   const instance = new WebAssembly.Instance(await compile(simd, shared, true), { env: { memory } })
-  return selfCheck(instance.exports, memory) ? undefined : 'the widened kernels gave wrong products here'
+  const right = selfCheck(instance.exports, memory)
+  // What is compiled later must not be widened either.
+  if (!right) set('--no-experimental-wasm-revectorize')
+  return right
 }
 
 function compile(level: SimdLevel, shared: boolean, revectorized: boolean): Promise<WebAssembly.Module> {

@@ -1,12 +1,20 @@
 import { readFileSync } from 'node:fs'
 
 /** The numbers of a plain .npy file of f4, i4, i8 or f8; for fixtures only. */
-export function readNpy(url: URL): { data: Float32Array | Float64Array | Int32Array | number[]; dims: [number, number] } {
+export function readNpy(url: URL): {
+  data: Float32Array | Float64Array | Int32Array | number[]
+  dims: [number, number]
+} {
   const file = readFileSync(url)
   const headerEnd = 10 + file.readUInt16LE(8)
   const header = file.toString('latin1', 10, headerEnd)
   const dtype = /'descr': '<(\w\d)'/.exec(header)?.[1]
-  const shape = /\(([\d, ]+)\)/.exec(header)?.[1]?.split(',').filter((n) => n.trim()).map(Number) ?? []
+  const shape =
+    /\(([\d, ]+)\)/
+      .exec(header)?.[1]
+      ?.split(',')
+      .filter((n) => n.trim())
+      .map(Number) ?? []
   const bytes = file.buffer.slice(file.byteOffset + headerEnd, file.byteOffset + file.length)
   const dims: [number, number] = [shape[0] ?? 0, shape[1] ?? 1]
   if (dtype === 'f4') return { data: new Float32Array(bytes), dims }

@@ -51,6 +51,7 @@ export async function contribute(
   options: RunOptions = {},
 ): Promise<void> {
   const { rows, indices = 0, labels, count } = members
+  if (count === 0) return
   const { dim } = table
   const cost = count * dim * 2
   await engine.frame((scratch) => {
@@ -59,7 +60,11 @@ export async function contribute(
     return engine.run({ kernel: 'addToSums', record, count: Math.ceil(dim / width) }, { cost, ...options })
   })
   const tally = engine.floats(counts, table.count)
-  for (const cell of engine.ints(labels, count)) tally[cell] = (tally[cell] as number) + sign
+  const cells = engine.ints(labels, count)
+  for (let i = 0; i < count; i++) {
+    const cell = cells[i] as number
+    tally[cell] = (tally[cell] as number) + sign
+  }
 }
 
 /** Moves each centroid to the mean of its members. */

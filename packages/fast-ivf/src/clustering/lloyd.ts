@@ -18,6 +18,7 @@ export interface LloydSettings {
 }
 
 const SPLIT = 1 / 1024
+const ENOUGH = 16 // vectors per centroid that the first iterations see at least
 
 /**
  * Lloyd's k-means on a random sample, each assignment one matrix product (S. Lloyd, "Least squares quantization in
@@ -42,11 +43,12 @@ export async function trainLloyd(
   }
   const { dim } = matrix
   const sample = sampleRows(matrix, numCentroids * pointsPerCentroid, seed)
-  const random = seeded(seed ^ 0x5bd1e995)
+  const random = seeded((seed ^ 0x5bd1e995) >>> 0)
   const moving = { normalize: metric === 'cosine', halfNorm: metric === 'l2', countOffset: 0, normOffset: 0 }
   const history: number[] = []
   return engine.frame(async (scratch) => {
-    const rows = await loadAll(scratch, sample, { normalize: metric === 'cosine', name: 'vectors', signal })
+    const norms = scratch.alloc(sample.rows * 4)
+    const rows = await loadAll(scratch, sample, { normalize: metric === 'cosine', norms, name: 'vectors', signal })
     const centers = allocCenters(scratch, numCentroids, dim)
     const { table, sums, counts } = centers
     engine.floats(sums, numCentroids * dim).set(engine.floats(rows, numCentroids * dim))
@@ -54,9 +56,14 @@ export async function trainLloyd(
     await moveToMeans(engine, centers, moving, { signal })
     const [labels, distances] = [scratch.alloc(sample.rows * 4), scratch.alloc(sample.rows * 4)]
     for (let i = 0; i < iterations; i++) {
-      const count = Math.max(numCentroids, Math.floor(sample.rows * shareOf(i, iterations)))
+      const count = Math.max(
+        Math.floor(sample.rows * shareOf(i, iterations)),
+        Math.min(sample.rows, ENOUGH * numCentroids),
+      )
       await assign(engine, table, { rows, count }, { labels, distances }, { signal })
-      history.push(engine.floats(distances, count).reduce((sum, d) => sum + d, 0) / count)
+      // A kernel's distance is −cos or ‖c‖²/2 − ⟨x, c⟩.
+      const gap = mean(engine.floats(distances, count))
+      history.push(Math.max(0, metric === 'cosine' ? 1 + gap : mean(engine.floats(norms, count)) + 2 * gap))
       engine.floats(sums, numCentroids * dim).fill(0)
       engine.floats(counts, numCentroids).fill(0)
       await contribute(engine, centers, { rows, labels, count }, 1, { signal })
@@ -74,6 +81,12 @@ export async function trainLloyd(
   })
 }
 
+function mean(values: Float32Array): number {
+  let sum = 0
+  for (const value of values) sum += value
+  return sum / values.length
+}
+
 /** The share of the sample that an iteration sees. */
 function shareOf(iteration: number, iterations: number): number {
   const done = iteration / iterations
@@ -88,11 +101,11 @@ function splitEmpty(engine: Engine, { table, sums, counts }: Centers, random: Ra
     if (tally[empty] !== 0) continue
     const spare = tally.reduce((sum, size) => sum + Math.max(0, size - 1), 0)
     let ticket = random.below(Math.ceil(spare))
-    const drawn = tally.findIndex((size) => {
+    const donor = tally.findIndex((size) => {
       ticket -= Math.max(0, size - 1)
       return ticket < 0
     })
-    const donor = Math.max(0, drawn)
+    if (donor < 0) return // one vector each: what is empty stays where it is
     tally[donor] = (tally[donor] as number) / 2
     tally[empty] = tally[donor] as number
     const from = engine.floats(sums + donor * dim * 4, dim)

@@ -1,10 +1,10 @@
-import type { Engine } from '../engine/engine.js'
-import { loadRows } from '../engine/load.js'
+import type { Engine, Scratch } from '../engine/engine.js'
 import type { Matrix } from '../engine/vectors.js'
 import { IvfError } from '../errors.js'
 import type { LongCallOptions } from '../options.js'
 import { allocCenters, type Centers, contribute, moveToMeans } from './centers.js'
 import { assign } from './nearest.js'
+import { loadSlices } from './slices.js'
 
 /**
  * The mini-batch k-means of the original FastIVF. Sums and counts never decay; the last batches are kept, and each one
@@ -22,8 +22,13 @@ export interface MiniBatchSettings {
   metric: 'cosine' | 'l2'
 }
 
-/** Gives the next batch, or undefined when there are no more. */
-export type NextBatch = () => Promise<Matrix | undefined>
+/** Where batches come from. */
+export interface BatchSource {
+  /** The next batch, or undefined when there are no more. */
+  next(): Promise<Matrix | undefined>
+  /** Whether a batch may be asked for while the one before is still worked on: it costs nobody anything. */
+  readonly ahead: boolean
+}
 
 export interface Trained {
   /** subspaces × numCentroids × (dim / subspaces) */
@@ -32,7 +37,7 @@ export interface Trained {
   history: number[]
 }
 
-/** A batch in memory: per subspace its slices, count × dim/subspaces, and its labels. */
+/** A batch in memory, one block: per subspace its slices, count × dim/subspaces; and then its labels. */
 interface Batch {
   count: number
   slices: number
@@ -45,7 +50,7 @@ const EPSILON = 1e-5
 export async function trainMiniBatch(
   engine: Engine,
   dim: number,
-  next: NextBatch,
+  source: BatchSource,
   settings: MiniBatchSettings,
   { signal, onProgress }: LongCallOptions,
 ): Promise<Trained> {
@@ -59,6 +64,7 @@ export async function trainMiniBatch(
   }
   const kept: Batch[] = []
   const history: number[] = []
+  let coming: Batch | undefined
   try {
     return await engine.frame(async (scratch) => {
       const spaces = Array.from({ length: subspaces }, () => allocCenters(scratch, numCentroids, width))
@@ -66,17 +72,26 @@ export async function trainMiniBatch(
       let ema = 1
       for (let step = 0; step < maxSteps; step++) {
         signal?.throwIfAborted()
-        const matrix = await next()
-        if (!matrix) break
-        if (matrix.rows === 0) continue
-        const batch = await load(matrix)
+        const batch = coming ?? (await loadNext())
+        if (!batch) break
         kept.push(batch)
-        await label(spaces, batch, batch.labels)
-        for (const [s, space] of spaces.entries())
-          await contribute(engine, space, part(batch, batch.labels, s), 1, { signal })
-        if (kept.length > historySize) {
-          ema = 0.95 * ema + 0.05 * (await correct(spaces, kept.shift() as Batch))
+        coming = undefined
+        const last = kept.length > historySize ? kept[0] : undefined
+        await engine.frame(async (inner) => {
+          const again = last ? inner.alloc(last.count * subspaces * 4) : 0
+          // Side by side, so that no thread waits between the two, nor this one for all.
+          const work = [label(spaces, batch, batch.labels)]
+          if (last) work.push(label(spaces, last, again))
+          if (source.ahead && step + 1 < maxSteps) work.push(readAhead())
+          await all(work)
+          for (const [s, space] of spaces.entries())
+            await contribute(engine, space, part(batch, batch.labels, s), 1, { signal })
+          if (last) ema = 0.95 * ema + 0.05 * (await correct(spaces, last, again, inner))
+        })
+        if (last) {
           history.push(ema)
+          engine.free(last.slices)
+          kept.shift()
         }
         onProgress?.({ phase: 'train', done: step + 1, total: maxSteps, delta: ema })
         if (ema < tol) break
@@ -86,57 +101,55 @@ export async function trainMiniBatch(
         }
       }
       const centroids = new Float32Array(subspaces * numCentroids * width)
-      for (const [s, { rows }] of spaces.entries()) {
-        centroids.set(engine.floats(rows, numCentroids * width), s * numCentroids * width)
-      }
+      spaces.forEach(({ rows }, s) =>
+        centroids.set(engine.floats(rows, numCentroids * width), s * numCentroids * width),
+      )
       return { centroids, history }
     })
   } finally {
-    kept.forEach(release)
+    for (const batch of coming ? [...kept, coming] : kept) engine.free(batch.slices)
   }
 
   /** The first rows of the first batches become the centroids. */
   async function initialize(spaces: Centers[]): Promise<void> {
     let have = 0
     while (have < numCentroids) {
-      const matrix = await next()
-      if (!matrix) {
+      const batch = await loadNext()
+      if (!batch) {
         throw new IvfError(
           'ERR_TOO_FEW',
           `${have} vectors cannot make ${numCentroids} centroids; give at least ${numCentroids} vectors or ask for fewer centroids`,
         )
       }
-      const batch = await load(matrix)
       const count = Math.min(batch.count, numCentroids - have)
       spaces.forEach(({ sums, counts }, s) => {
         const from = engine.floats(part(batch, 0, s).rows, count * width)
         engine.floats(sums + have * width * 4, count * width).set(from)
         engine.floats(counts + have * 4, count).fill(1)
       })
-      release(batch)
+      engine.free(batch.slices)
       have += count
     }
     for (const space of spaces) await moveToMeans(engine, space, moving, { signal })
   }
 
-  async function load(matrix: Matrix): Promise<Batch> {
+  async function loadNext(): Promise<Batch | undefined> {
+    const matrix = await source.next()
+    if (!matrix) return undefined
     const count = matrix.rows
-    const batch: Batch = { count, slices: engine.alloc(count * dim * 4), labels: engine.alloc(count * subspaces * 4) }
-    const options = { normalize: metric === 'cosine', name: 'vectors', signal }
+    const slices = engine.alloc(count * (dim + subspaces) * 4)
     try {
-      if (subspaces === 1) await loadRows(engine, matrix, 0, count, batch.slices, options)
-      else {
-        await engine.frame(async (scratch) => {
-          const rows = scratch.alloc(count * dim * 4)
-          await loadRows(engine, matrix, 0, count, rows, { ...options, normalize: false })
-          slice(engine.floats(rows, count * dim), engine.floats(batch.slices, count * dim), count, subspaces)
-        })
-      }
+      const options = { normalize: metric === 'cosine', name: 'vectors', signal }
+      await loadSlices(engine, matrix, subspaces, 0, count, slices, options)
     } catch (error) {
-      release(batch)
+      engine.free(slices)
       throw error
     }
-    return batch
+    return { count, slices, labels: slices + count * dim * 4 }
+  }
+
+  async function readAhead(): Promise<void> {
+    coming = await loadNext()
   }
 
   async function label(spaces: Centers[], batch: Batch, labels: number): Promise<void> {
@@ -146,49 +159,31 @@ export async function trainMiniBatch(
     }
   }
 
-  /** Assigns a batch again, corrects its contribution, and lets it go; returns the share of labels that changed. */
-  async function correct(spaces: Centers[], batch: Batch): Promise<number> {
-    try {
-      return await engine.frame(async (scratch) => {
-        const labels = scratch.alloc(batch.count * subspaces * 4)
-        const [indices, before, after] = [
-          scratch.alloc(batch.count * 4),
-          scratch.alloc(batch.count * 4),
-          scratch.alloc(batch.count * 4),
-        ]
-        await label(spaces, batch, labels)
-        let total = 0
-        for (const [s, space] of spaces.entries()) {
-          const own = part(batch, labels, s)
-          const was = engine.ints(part(batch, batch.labels, s).labels, batch.count)
-          const is = engine.ints(own.labels, batch.count)
-          let count = 0
-          for (let i = 0; i < batch.count; i++) {
-            if (was[i] === is[i]) continue
-            engine.ints(indices, batch.count)[count] = i
-            engine.ints(before, batch.count)[count] = was[i] as number
-            engine.ints(after, batch.count)[count] = is[i] as number
-            count++
-          }
-          total += count
-          await contribute(engine, space, { rows: own.rows, indices, labels: before, count }, -1, { signal })
-          await contribute(engine, space, { rows: own.rows, indices, labels: after, count }, 1, { signal })
-        }
-        return total / (batch.count * subspaces)
-      })
-    } finally {
-      release(batch)
+  /** Moves the rows whose labels have changed to where they belong now; returns their share. */
+  async function correct(spaces: Centers[], batch: Batch, labels: number, scratch: Scratch): Promise<number> {
+    const { count } = batch
+    const [indices, before, after] = [scratch.alloc(count * 4), scratch.alloc(count * 4), scratch.alloc(count * 4)]
+    let total = 0
+    for (const [s, space] of spaces.entries()) {
+      const { rows, labels: was } = part(batch, batch.labels, s)
+      const is = part(batch, labels, s).labels
+      const changed = listChanges(
+        engine.ints(was, count),
+        engine.ints(is, count),
+        engine.ints(indices, count),
+        engine.ints(before, count),
+        engine.ints(after, count),
+      )
+      await contribute(engine, space, { rows, indices, labels: before, count: changed }, -1, { signal })
+      await contribute(engine, space, { rows, indices, labels: after, count: changed }, 1, { signal })
+      total += changed
     }
+    return total / (count * subspaces)
   }
 
   /** A subspace's rows of a batch, and their labels within `labels`. */
   function part({ slices, count }: Batch, labels: number, s: number): { rows: number; labels: number; count: number } {
     return { rows: slices + s * count * width * 4, labels: labels + s * count * 4, count }
-  }
-
-  function release(batch: Batch): void {
-    engine.free(batch.slices)
-    engine.free(batch.labels)
   }
 }
 
@@ -213,14 +208,25 @@ function equalize(engine: Engine, { table, sums, counts }: Centers, threshold: n
   }
 }
 
-/** rows: count × (subspaces · width) → slices: subspaces × count × width */
-function slice(rows: Float32Array, slices: Float32Array, count: number, subspaces: number): void {
-  const dim = rows.length / count
-  const width = dim / subspaces
-  for (let s = 0; s < subspaces; s++) {
-    for (let i = 0; i < count; i++) {
-      const from = i * dim + s * width
-      slices.set(rows.subarray(from, from + width), (s * count + i) * width)
-    }
+/** Writes the number, old and new label of each row whose label has changed; returns how many. */
+function listChanges(
+  was: Uint32Array,
+  is: Uint32Array,
+  indices: Uint32Array,
+  before: Uint32Array,
+  after: Uint32Array,
+): number {
+  let changed = 0
+  for (let i = 0; i < was.length; i++) {
+    if (was[i] === is[i]) continue
+    indices[changed] = i
+    before[changed] = was[i] as number
+    after[changed++] = is[i] as number
   }
+  return changed
+}
+
+/** Waits for all, even when one fails: what they write to is freed next. */
+async function all(work: Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(work)) if (end.status === 'rejected') throw end.reason
 }

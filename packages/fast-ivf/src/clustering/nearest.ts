@@ -20,6 +20,7 @@ export interface NearestOutput {
 
 const PACKED_BYTES = 128 << 10 // rows of one item, in the second-level cache
 const PRODUCTS = 8192 // floats of one strip, in the first-level cache
+const LONG_ROW = 1 << 17 // multiply-adds of a row from which items are half as large, so that threads end together
 
 /** Finds the nearest centroid of each row; of equals the first. */
 export function assign(
@@ -57,7 +58,7 @@ function nearest(
   const cost = count * centroids.count * dim
   return engine.frame((scratch) => {
     const npanels = Math.ceil(centroids.count / (2 * PANEL)) * 2
-    const block = blockRows(dim, count)
+    const block = blockRows(dim, count, centroids.count)
     const step = Math.min(npanels, Math.max(2, Math.floor(PRODUCTS / PANEL / block) & ~1))
     const record = scratch.record('Assign', {
       rows,
@@ -92,7 +93,7 @@ export function products(
   const cost = count * width * dim
   return engine.frame((scratch) => {
     const npanels = Math.ceil(width / (2 * PANEL)) * 2
-    const block = blockRows(dim, count)
+    const block = blockRows(dim, count, width)
     const record = scratch.record('Products', {
       rows,
       dim,
@@ -109,9 +110,10 @@ export function products(
   })
 }
 
-function blockRows(dim: number, count: number): number {
+function blockRows(dim: number, count: number, centroids: number): number {
+  const most = dim * centroids < LONG_ROW ? 64 : 32
   const fitting = Math.floor(PACKED_BYTES / (dim * 4)) & ~3
-  return Math.max(4, Math.min(64, fitting, Math.ceil(count / 4) * 4))
+  return Math.max(4, Math.min(most, fitting, Math.ceil(count / 4) * 4))
 }
 
 /** Scratch of its own for each lane that the work will run on. */

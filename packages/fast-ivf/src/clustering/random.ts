@@ -33,7 +33,8 @@ export function seeded(seed: number): Random {
   return {
     below,
     sample(count, n) {
-      const rows = Uint32Array.from({ length: n }, (_, i) => i)
+      const rows = new Uint32Array(n)
+      for (let i = 0; i < n; i++) rows[i] = i
       for (let i = 0; i < count; i++) {
         const j = i + below(n - i)
         const row = rows[j] as number

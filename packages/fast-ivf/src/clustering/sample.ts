@@ -1,15 +1,18 @@
 import { type Matrix, pick } from '../engine/vectors.js'
-import type { NextBatch } from './minibatch.js'
+import type { BatchSource } from './minibatch.js'
 import { seeded } from './random.js'
 
 /** Batches of rows drawn at random, with replacement, without end. */
-export function randomBatches(matrix: Matrix, size: number, seed: number): NextBatch {
+export function randomBatches(matrix: Matrix, size: number, seed: number): BatchSource {
   const random = seeded(seed)
-  return async () =>
-    pick(
-      matrix,
-      Uint32Array.from({ length: size }, () => random.below(matrix.rows)),
-    )
+  return {
+    ahead: true,
+    async next() {
+      const rows = new Uint32Array(size)
+      for (let i = 0; i < size; i++) rows[i] = random.below(matrix.rows)
+      return pick(matrix, rows)
+    },
+  }
 }
 
 /** At most `count` different rows, drawn at random, in random order. */

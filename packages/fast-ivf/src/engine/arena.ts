@@ -2,7 +2,7 @@ import { IvfError } from '../errors.js'
 
 const ALIGN = 64
 const PAGE = 65536
-const MAX_PAGES = 65536
+const MAX_PAGES = 65535 // of 65,536: kernels count up to the end of a block, which must not be 2³² = 0
 
 /**
  * Hands out the bytes of one WebAssembly memory. Only the thread that owns the engine allocates; kernels and workers
@@ -21,7 +21,6 @@ export class Arena {
     this.#memory = memory
     // Address 0 means "none" in records.
     this.#end = PAGE
-    memory.grow(1)
   }
 
   /** Bytes handed out at present. */

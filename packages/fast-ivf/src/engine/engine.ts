@@ -17,7 +17,8 @@ export interface EngineParts {
   readonly pool: ((engine: Engine) => Executor) | undefined
   /** Lets timers, input and other requests have their turn. */
   readonly giveWay: () => Promise<void>
-  readonly onClose: (engine: Engine) => void
+  /** `idle`: nothing works on its memory any more, so that another engine may have it. */
+  readonly onClose: (engine: Engine, idle: boolean) => void
 }
 
 export interface EngineRunOptions extends RunOptions {
@@ -33,8 +34,9 @@ export class Engine {
   readonly #arena: Arena
   readonly #inline: Executor
   readonly #pool: Executor | undefined
-  readonly #onClose: (engine: Engine) => void
+  readonly #onClose: (engine: Engine, idle: boolean) => void
   #closed = false
+  #runs = 0
 
   constructor(parts: EngineParts) {
     this.module = parts.module
@@ -53,7 +55,7 @@ export class Engine {
 
   /** The address of a block that lives until `free`. @throws IvfError ERR_MEMORY */
   alloc(bytes: number): number {
-    if (this.#closed) throw new IvfError('ERR_CLOSED', 'this was closed; make a new one')
+    this.#checkOpen()
     return this.#arena.alloc(bytes)
   }
 
@@ -73,11 +75,13 @@ export class Engine {
 
   /** A view that is valid until memory grows: take it anew after every `alloc` and every `await`. */
   floats(at: number, length: number): Float32Array {
+    this.#checkOpen()
     return new Float32Array(this.memory.buffer, at, length)
   }
 
   /** A view that is valid until memory grows. */
   ints(at: number, length: number): Uint32Array {
+    this.#checkOpen()
     return new Uint32Array(this.memory.buffer, at, length)
   }
 
@@ -88,15 +92,24 @@ export class Engine {
 
   /** Runs a task on this thread or on the pool, by its cost. */
   async run(task: Task, { cost, ...options }: EngineRunOptions): Promise<void> {
-    if (this.#closed) throw new IvfError('ERR_CLOSED', 'this was closed; make a new one')
-    await this.#executor(cost).run(task, options)
+    this.#checkOpen()
+    this.#runs++
+    try {
+      await this.#executor(cost).run(task, options)
+    } finally {
+      this.#runs--
+    }
   }
 
   /** Lets go of the memory; nothing may be in progress. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#onClose(this)
+    this.#onClose(this, this.#runs === 0)
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new IvfError('ERR_CLOSED', 'this was closed; make a new one')
   }
 
   #executor(cost: number): Executor {

@@ -1,3 +1,5 @@
+import { IvfError } from '../errors.js'
+
 /** A kernel that works on items [from, to) of what its record describes, with scratch of its own per lane. */
 export type Kernel = (record: number, from: number, to: number, lane: number) => void
 export type KernelName =
@@ -39,6 +41,8 @@ const SLICE = 12
 
 /** Runs on the calling thread, in slices; `giveWay` lets others have their turn between two. */
 export function inlineExecutor(kernels: Record<KernelName, Kernel>, giveWay: () => Promise<void>): Executor {
+  // Of all runs together: many short ones in a row must not hold the thread either.
+  let held = 0
   return {
     lanes: 1,
     async run({ kernel, record, count }, { signal, onItems }) {
@@ -46,13 +50,19 @@ export function inlineExecutor(kernels: Record<KernelName, Kernel>, giveWay: () 
       const run = kernels[kernel]
       let since = performance.now()
       for (let item = 0; item < count; item++) {
-        run(record, item, item + 1, 0)
-        if (performance.now() - since < SLICE) continue
+        try {
+          run(record, item, item + 1, 0)
+        } catch (cause) {
+          throw new IvfError('ERR_WORKER', `a kernel failed: ${cause}; the call had no effect`, { cause })
+        }
+        if (held + performance.now() - since < SLICE) continue
+        held = 0
         onItems?.(item + 1)
         await giveWay()
         signal?.throwIfAborted()
         since = performance.now()
       }
+      held += performance.now() - since
     },
   }
 }

@@ -1,4 +1,4 @@
-import { IvfError, show } from '../errors.js'
+import { checkInteger, IvfError, show } from '../errors.js'
 
 /** A typed array of numbers that fit a 32-bit float. */
 export type NumberArray =
@@ -58,6 +58,7 @@ export function asBatches(input: Vectors | VectorBatches): VectorBatches {
  * @throws IvfError ERR_DIM, ERR_DETACHED, ERR_ARGUMENT
  */
 export function toMatrix(input: Vectors, dim: number, name: string): Matrix {
+  checkInteger('dim', dim, 0, 65536)
   if (ArrayBuffer.isView(input)) return flatMatrix(input as NumberArray, dim, name)
   if (Array.isArray(input)) {
     return typeof input[0] === 'number' ? flatMatrix(input, dim, name) : rowsMatrix(input, dim, name)
@@ -114,7 +115,9 @@ function flat(data: ArrayLike<number>, rows: number, dim: number, name: string):
     copy(from, to, target) {
       if (data.length !== length) throw detached(name)
       if (ArrayBuffer.isView(data)) target.set((data as unknown as NumberArray).subarray(from * dim, to * dim))
-      else for (let i = from * dim; i < to * dim; i++) target[i - from * dim] = data[i] as number
+      else
+        for (let i = from * dim; i < to * dim; i++)
+          target[i - from * dim] = numberAt(data, i, name, Math.floor(i / dim), i % dim)
     },
   }
 }
@@ -146,30 +149,48 @@ function tensorMatrix(input: object, dim: number, name: string): Matrix {
       `${name}.data holds ${data.length} numbers, but its dims [${sizes}] need ${rows * own}; is its buffer too short or detached?`,
     )
   }
-  if (dim !== 0 && own !== dim) throw wrongDim(name, 0, own, dim)
+  if ((dim !== 0 && own !== dim) || (own === 0 && rows > 0)) throw wrongDim(name, 0, own, dim)
   return flat(data, rows, own, name)
 }
 
 function rowsMatrix(rows: readonly ArrayLike<number>[], dim: number, name: string): Matrix {
   const width = dim || (rows[0]?.length ?? 0)
-  rows.forEach((row, i) => {
+  // Not forEach, which passes over holes.
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]
     if (typeof row !== 'object' || row === null || !('length' in row)) {
-      throw new IvfError('ERR_ARGUMENT', `row ${i} of ${name} is ${show(row)}; it must be an array of ${width} numbers`)
+      throw new IvfError(
+        'ERR_ARGUMENT',
+        `row ${i} of ${name} is ${show(row)}; it must be an array of ${width ? `${width} ` : ''}numbers`,
+      )
     }
-    if (row.length === 0) checkAttached(row, `row ${i} of ${name}`)
-    if (row.length !== width) throw wrongDim(name, i, row.length, width)
-  })
+    checkNumbers(row, `row ${i} of ${name}`)
+    checkAttached(row, `row ${i} of ${name}`)
+    if (row.length !== width || width === 0) throw wrongDim(name, i, row.length, width)
+  }
   return {
     rows: rows.length,
     dim: width,
     copy(from, to, target) {
       for (let i = from; i < to; i++) {
         const row = rows[i] as ArrayLike<number>
+        const at = (i - from) * width
         if (row.length !== width) throw detached(`row ${i} of ${name}`)
-        target.set(row, (i - from) * width)
+        if (ArrayBuffer.isView(row)) target.set(row, at)
+        else for (let k = 0; k < width; k++) target[at + k] = numberAt(row, k, name, i, k)
       }
     },
   }
+}
+
+/** Plain arrays may hold anything, and '1', null and true would pass as numbers. @throws IvfError ERR_ARGUMENT */
+function numberAt(data: ArrayLike<number>, i: number, name: string, row: number, component: number): number {
+  const value = data[i]
+  if (typeof value === 'number') return value
+  throw new IvfError(
+    'ERR_ARGUMENT',
+    `row ${row} of ${name} holds ${show(value)} at component ${component}; it must be a number`,
+  )
 }
 
 function wrongDim(name: string, row: number, found: number, needed: number): IvfError {

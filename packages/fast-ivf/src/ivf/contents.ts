@@ -32,7 +32,10 @@ export async function append(
       options.signal?.throwIfAborted()
       if (part.rows === 0) continue
       if (size + part.rows > MOST_VECTORS) {
-        throw new IvfError('ERR_ARGUMENT', `${size} + ${part.rows} vectors are more than the ${MOST_VECTORS} of an index`)
+        throw new IvfError(
+          'ERR_ARGUMENT',
+          `${size} + ${part.rows} vectors are more than the ${MOST_VECTORS} of an index`,
+        )
       }
       segments.push(await buildSegment(model, part, size, options))
       size += part.rows

@@ -128,41 +128,26 @@ function roundUp(n: u32, to: u32): u32 {
   return (n + to - 1) / to * to
 }
 
-/** Lowers `best` (distance, label) by `count` (a multiple of 16) more centroids. */
+/**
+ * Lowers `best` (distance, label) by `count` (a multiple of 16) more centroids. Hardly any 16 hold a nearer one, so
+ * labels are looked at only when they do; of equals the first stays.
+ */
 function nearer(products: usize, bias: usize, count: u32, label: u32, best: usize): void {
-  let d0 = v128.splat<f32>(Infinity), d1 = d0
-  let i0 = i32x4.splat(0), i1 = i0
-  let at = i32x4(0, 1, 2, 3)
-  const four = i32x4.splat(4)
-  for (let i: u32 = 0; i < count; i += 8) {
+  let d = v128.load32_splat(best)
+  for (let i: u32 = 0; i < count; i += 16) {
     const c0 = f32x4.sub(v128.load(bias), v128.load(products))
-    const m0 = f32x4.lt(c0, d0)
-    d0 = v128.bitselect(c0, d0, m0)
-    i0 = v128.bitselect(at, i0, m0)
-    at = i32x4.add(at, four)
     const c1 = f32x4.sub(v128.load(bias, 16), v128.load(products, 16))
-    const m1 = f32x4.lt(c1, d1)
-    d1 = v128.bitselect(c1, d1, m1)
-    i1 = v128.bitselect(at, i1, m1)
-    at = i32x4.add(at, four)
-    bias += 32
-    products += 32
+    const c2 = f32x4.sub(v128.load(bias, 32), v128.load(products, 32))
+    const c3 = f32x4.sub(v128.load(bias, 48), v128.load(products, 48))
+    const low = f32x4.pmin(f32x4.pmin(c0, c1), f32x4.pmin(c2, c3))
+    if (v128.any_true(f32x4.lt(low, d))) {
+      const pair = f32x4.pmin(low, v128.shuffle<f32>(low, low, 2, 3, 0, 1))
+      d = f32x4.pmin(pair, v128.shuffle<f32>(pair, pair, 1, 0, 3, 2))
+      const mask = i32x4.bitmask(f32x4.eq(c0, d)) | (i32x4.bitmask(f32x4.eq(c1, d)) << 4) | (i32x4.bitmask(f32x4.eq(c2, d)) << 8) | (i32x4.bitmask(f32x4.eq(c3, d)) << 12)
+      store<f32>(best, f32x4.extract_lane(d, 0))
+      store<u32>(best, label + i + ctz(mask), 4)
+    }
+    bias += 64
+    products += 64
   }
-  const swap = v128.or(f32x4.lt(d1, d0), v128.and(f32x4.eq(d1, d0), i32x4.lt_u(i1, i0)))
-  d0 = v128.bitselect(d1, d0, swap)
-  i0 = v128.bitselect(i1, i0, swap)
-  let d = load<f32>(best), l = load<u32>(best, 4)
-  let bd = f32x4.extract_lane(d0, 0), bl = <u32>i32x4.extract_lane(i0, 0)
-  let ld = f32x4.extract_lane(d0, 1), ll = <u32>i32x4.extract_lane(i0, 1)
-  if (ld < bd || (ld == bd && ll < bl)) { bd = ld; bl = ll }
-  ld = f32x4.extract_lane(d0, 2); ll = <u32>i32x4.extract_lane(i0, 2)
-  if (ld < bd || (ld == bd && ll < bl)) { bd = ld; bl = ll }
-  ld = f32x4.extract_lane(d0, 3); ll = <u32>i32x4.extract_lane(i0, 3)
-  if (ld < bd || (ld == bd && ll < bl)) { bd = ld; bl = ll }
-  if (bd < d) {
-    d = bd
-    l = label + bl
-  }
-  store<f32>(best, d)
-  store<u32>(best, l, 4)
 }

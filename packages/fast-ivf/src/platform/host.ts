@@ -5,6 +5,7 @@
 
 interface HostProcess {
   getBuiltinModule?: (name: string) => unknown
+  permission?: { has(scope: string): boolean }
   versions?: Record<string, string | undefined>
 }
 
@@ -50,6 +51,8 @@ export function whyNotShared(): string | undefined {
     return 'memory cannot be shared: the page is not cross-origin isolated (send COOP: same-origin and COEP: require-corp)'
   }
   if (!builtin('worker_threads') && typeof Worker === 'undefined') return 'there are no workers here'
+  if (host?.permission?.has('worker') === false)
+    return "Node's permission model forbids workers (start it with --allow-worker)"
   return undefined
 }
 
@@ -57,7 +60,8 @@ export function whyNotShared(): string | undefined {
 export function startWorker(source: string, events: WorkerEvents): HostWorker {
   const threads = builtin<typeof import('node:worker_threads')>('worker_threads')
   if (threads) {
-    const worker = new threads.Worker(source, { eval: true, stdin: false })
+    // Without the program's --require, --import and NODE_OPTIONS: what they load is not meant for our workers.
+    const worker = new threads.Worker(source, { eval: true, stdin: false, execArgv: [], env: {}, name: 'fast-ivf' })
     worker.unref()
     worker.on('message', events.onMessage)
     worker.on('error', (error) => events.onDeath(String(error)))

@@ -31,10 +31,20 @@ async function refusal(call: Promise<unknown> | (() => unknown)): Promise<IvfErr
 const bad: [string, () => Vectors, IvfErrorCode, RegExp][] = [
   ['a flat array of another dim', () => vectors.slice(0, 20), 'ERR_DIM', /20 numbers.*dim 16.*4 are left over/],
   ['rows of another dim', () => [new Array(15).fill(0)], 'ERR_DIM', /row 0 .* 15 numbers.*dim 16.*another model/],
-  ['ragged rows', () => [new Array(16).fill(1), new Array(16).fill(1), new Array(17).fill(1)], 'ERR_DIM', /row 2 .* 17 numbers/],
+  [
+    'ragged rows',
+    () => [new Array(16).fill(1), new Array(16).fill(1), new Array(17).fill(1)],
+    'ERR_DIM',
+    /row 2 .* 17 numbers/,
+  ],
   ['NaN', () => withRow(12, Number.NaN), 'ERR_NOT_FINITE', /row 12 .*NaN at component 3/],
   ['Infinity', () => withRow(299, Number.POSITIVE_INFINITY), 'ERR_NOT_FINITE', /row 299 .*Infinity at component 3/],
-  ['numbers beyond 32-bit floats', () => [new Array(16).fill(1), new Array(16).fill(1e300)], 'ERR_NOT_FINITE', /row 1 /],
+  [
+    'numbers beyond 32-bit floats',
+    () => [new Array(16).fill(1), new Array(16).fill(1e300)],
+    'ERR_NOT_FINITE',
+    /row 1 /,
+  ],
   ['a detached buffer', detachedCopy, 'ERR_DETACHED', /detached/],
   ['a tensor with too few numbers', () => ({ data: vectors, dims: [301, DIM] }), 'ERR_DETACHED', /4800 numbers.*4816/],
   ['a tensor of three dimensions', () => ({ data: vectors, dims: [10, 30, DIM] }), 'ERR_ARGUMENT', /\[rows, dim\]/],
@@ -86,7 +96,10 @@ describe('a refused call names what is wrong and leaves the index as it was', ()
   })
 
   test('too few vectors, or none', async () => {
-    expect(await refusal(index.train(vectors.slice(0, 7 * DIM)))).toMatchObject({ code: 'ERR_TOO_FEW', message: expect.stringMatching(/7 vectors.*8 cells/) })
+    expect(await refusal(index.train(vectors.slice(0, 7 * DIM)))).toMatchObject({
+      code: 'ERR_TOO_FEW',
+      message: expect.stringMatching(/7 vectors.*8 cells/),
+    })
     expect(await refusal(index.train(new Float32Array(0)))).toMatchObject({ code: 'ERR_EMPTY' })
     expect(await refusal(index.train([][Symbol.iterator]()))).toMatchObject({ code: 'ERR_EMPTY' })
     await unchanged()
@@ -101,7 +114,10 @@ describe('a refused call names what is wrong and leaves the index as it was', ()
     [{ ratioThreshold: -0.1 }, 'ratioThreshold is -0.1'],
     [{ ratioThreshold: 1.5 }, 'ratioThreshold is 1.5'],
   ])('search options %o', async (options, message) => {
-    expect(await refusal(index.search(queries, options))).toMatchObject({ code: 'ERR_ARGUMENT', message: expect.stringContaining(message) })
+    expect(await refusal(index.search(queries, options))).toMatchObject({
+      code: 'ERR_ARGUMENT',
+      message: expect.stringContaining(message),
+    })
   })
 
   test('an aborted signal, at any moment', async () => {
@@ -130,13 +146,18 @@ test('constructor options out of range', async () => {
   expect(await refusal(() => new FastIVF(DIM, { nlist: 0 }))).toMatchObject({ code: 'ERR_ARGUMENT' })
   expect(await refusal(() => new FastIVF(DIM, undefined as never))).toMatchObject({ code: 'ERR_ARGUMENT' })
   expect(await refusal(() => new FastIVF(DIM, { nlist: 8, nprobe: 9 }))).toMatchObject({ code: 'ERR_ARGUMENT' })
-  expect(await refusal(() => new FastIVF(DIM, { nlist: 8, metric: 'dot' as never }))).toMatchObject({ message: expect.stringContaining("'cosine', 'ip', 'l2'") })
+  expect(await refusal(() => new FastIVF(DIM, { nlist: 8, metric: 'dot' as never }))).toMatchObject({
+    message: expect.stringContaining("'cosine', 'ip', 'l2'"),
+  })
   expect(await refusal(() => new FastIVF(DIM, { nlist: 8, threads: -1 }))).toMatchObject({ code: 'ERR_ARGUMENT' })
 })
 
 test('used before training, or after closing', async () => {
   const index = new FastIVF(DIM, { nlist: 8 })
-  expect(await refusal(index.search(queries))).toMatchObject({ code: 'ERR_NOT_TRAINED', message: expect.stringContaining('train(vectors)') })
+  expect(await refusal(index.search(queries))).toMatchObject({
+    code: 'ERR_NOT_TRAINED',
+    message: expect.stringContaining('train(vectors)'),
+  })
   expect(await refusal(index.add(vectors))).toMatchObject({ code: 'ERR_NOT_TRAINED' })
   expect(await refusal(() => index.centroids)).toMatchObject({ code: 'ERR_NOT_TRAINED' })
   await index.close()
@@ -145,9 +166,15 @@ test('used before training, or after closing', async () => {
 })
 
 test('exact search refuses the same', async () => {
-  expect(await refusal(exactSearch(withRow(3, Number.NaN), queries, { dim: DIM }))).toMatchObject({ code: 'ERR_NOT_FINITE', message: expect.stringMatching(/row 3 of vectors/) })
+  expect(await refusal(exactSearch(withRow(3, Number.NaN), queries, { dim: DIM }))).toMatchObject({
+    code: 'ERR_NOT_FINITE',
+    message: expect.stringMatching(/row 3 of vectors/),
+  })
   expect(await refusal(exactSearch(vectors, queries, { k: 0, dim: DIM }))).toMatchObject({ code: 'ERR_ARGUMENT' })
-  expect(await refusal(exactSearch(vectors, queries))).toMatchObject({ code: 'ERR_DIM', message: expect.stringContaining('option dim') })
+  expect(await refusal(exactSearch(vectors, queries))).toMatchObject({
+    code: 'ERR_DIM',
+    message: expect.stringContaining('option dim'),
+  })
   expect(await refusal(exactSearch(new Float32Array(0), queries, { dim: DIM }))).toMatchObject({ code: 'ERR_EMPTY' })
 })
 
@@ -157,7 +184,9 @@ test('memory that cannot be had is a coded error, and the index lives on', async
   const rows = { length: 40000 * dim }
   // 5 GB that need not exist: only their length is asked for before memory is.
   const huge = { data: rows as ArrayLike<number>, dims: [40000, dim] }
-  expect(await refusal(index.add(huge as Vectors))).toMatchObject({ code: expect.stringMatching(/ERR_MEMORY|ERR_NOT_FINITE/) })
+  expect(await refusal(index.add(huge as Vectors))).toMatchObject({
+    code: expect.stringMatching(/ERR_MEMORY|ERR_NOT_FINITE/),
+  })
   await index.add([new Float32Array(dim).fill(2)])
   expect((await index.search(new Float32Array(dim).fill(2), { k: 1 })).of(0)).toEqual([{ id: 0, score: 0 }])
   await index.close()

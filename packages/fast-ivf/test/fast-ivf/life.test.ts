@@ -20,11 +20,15 @@ describe('adding', () => {
     for (const size of [1, 7, 100, 1024]) {
       const index = await FastIVF.fromCentroids({ data: whole.centroids, dims: [16, DIM] })
       const count = size === 1 ? 200 : 3000
-      for (let from = 0; from < count; from += size) await index.add(vectors.subarray(from * DIM, Math.min(from + size, count) * DIM))
+      for (let from = 0; from < count; from += size)
+        await index.add(vectors.subarray(from * DIM, Math.min(from + size, count) * DIM))
       expect(index.size).toBe(count)
       const found = await index.search(queries, all)
       if (size > 1) expect(recall(found, truth, 20)).toBe(1)
-      else expect(found.scores).toEqual((await exactSearch(vectors.subarray(0, 200 * DIM), queries, { k: 20, dim: DIM })).scores)
+      else
+        expect(found.scores).toEqual(
+          (await exactSearch(vectors.subarray(0, 200 * DIM), queries, { k: 20, dim: DIM })).scores,
+        )
       await index.close()
     }
   })
@@ -80,8 +84,18 @@ describe('adding', () => {
 
 describe('answers', () => {
   test('fewer vectors than k give fewer answers and no padding', async () => {
-    const index = await FastIVF.fromCentroids([[1, 0], [0, 1]], { metric: 'l2' })
-    await index.add([[1, 0], [0.9, 0.1], [0, 1]])
+    const index = await FastIVF.fromCentroids(
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      { metric: 'l2' },
+    )
+    await index.add([
+      [1, 0],
+      [0.9, 0.1],
+      [0, 1],
+    ])
     const found = await index.search([[1, 0]], { k: 10, nprobe: 2 })
     expect(found.of(0).map(({ id }) => id)).toEqual([0, 1, 2])
     expect(found.counts[0]).toBe(3)
@@ -90,23 +104,54 @@ describe('answers', () => {
   })
 
   test('an empty index answers nothing', async () => {
-    const index = await FastIVF.fromCentroids([[1, 0], [0, 1]])
+    const index = await FastIVF.fromCentroids([
+      [1, 0],
+      [0, 1],
+    ])
     expect((await index.search([[1, 0]])).of(0)).toEqual([])
     expect((await index.search([])).nq).toBe(0)
   })
 
   test('a zero vector has no cosine: it is counted, never an answer, and has none', async () => {
-    const index = await FastIVF.fromCentroids([[1, 0], [0, 1]], { ratioThreshold: 0, nprobe: 2 })
-    await index.add([[0, 0], [-1, 0], [0, 1]])
+    const index = await FastIVF.fromCentroids(
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      { ratioThreshold: 0, nprobe: 2 },
+    )
+    await index.add([
+      [0, 0],
+      [-1, 0],
+      [0, 1],
+    ])
     expect(index.size).toBe(3)
-    const found = await index.search([[1, 0], [0, 0]], { k: 3 })
-    expect(found.of(0)).toEqual([{ id: 2, score: 0 }, { id: 1, score: -1 }])
+    const found = await index.search(
+      [
+        [1, 0],
+        [0, 0],
+      ],
+      { k: 3 },
+    )
+    expect(found.of(0)).toEqual([
+      { id: 2, score: 0 },
+      { id: 1, score: -1 },
+    ])
     expect(found.of(1)).toEqual([])
   })
 
   test('the ratio threshold always leaves the best cell', async () => {
-    const index = await FastIVF.fromCentroids([[1, 0], [0, 1]], { nprobe: 2, ratioThreshold: 1 })
-    await index.add([[1, 0], [0, 1]])
+    const index = await FastIVF.fromCentroids(
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      { nprobe: 2, ratioThreshold: 1 },
+    )
+    await index.add([
+      [1, 0],
+      [0, 1],
+    ])
     // Every centroid is on the far side of this query: all scores are negative.
     expect((await index.search([[-1, -0.5]], { k: 2 })).counts[0]).toBe(1)
   })
@@ -114,7 +159,8 @@ describe('answers', () => {
   test('a higher ratio threshold visits fewer cells', async () => {
     const index = await trained()
     const cells: number[] = []
-    for (const ratioThreshold of [0, 0.5, 0.9, 1]) cells.push((await index.search(queries, { ...all, ratioThreshold })).work.cells)
+    for (const ratioThreshold of [0, 0.5, 0.9, 1])
+      cells.push((await index.search(queries, { ...all, ratioThreshold })).work.cells)
     expect(cells[0]).toBe(60 * 16)
     expect(cells).toEqual([...cells].sort((a, b) => b - a))
     expect(cells.at(-1)).toBe(60)
@@ -150,7 +196,13 @@ describe('the same seed gives the same index', () => {
       const index = new FastIVF(DIM, { nlist: 64, threads, kmeansMaxSteps: 15, seed: 7 })
       await index.train(many)
       const found = await index.search(mixture(3000, DIM, 10), { k: 10, nprobe: 16, ratioThreshold: 0 })
-      bits.push(JSON.stringify([[...found.ids.subarray(0, 999)], [...found.scores.subarray(0, 999)], [...index.centroids.subarray(0, 99)]]))
+      bits.push(
+        JSON.stringify([
+          [...found.ids.subarray(0, 999)],
+          [...found.scores.subarray(0, 999)],
+          [...index.centroids.subarray(0, 99)],
+        ]),
+      )
       await index.close()
     }
     expect(new Set(bits).size).toBe(1)

@@ -11,7 +11,16 @@ const centroids = load('centroids.npy')
 
 const cases = readdirSync(folder).flatMap((name) => {
   const [, nprobe, ratioThreshold, k] = /^ivf_p(\d+)_r([\d.]+)_k(\d+)\.ids\.npy$/.exec(name) ?? []
-  return nprobe ? [{ name: name.replace('.ids.npy', ''), nprobe: Number(nprobe), ratioThreshold: Number(ratioThreshold), k: Number(k) }] : []
+  return nprobe
+    ? [
+        {
+          name: name.replace('.ids.npy', ''),
+          nprobe: Number(nprobe),
+          ratioThreshold: Number(ratioThreshold),
+          k: Number(k),
+        },
+      ]
+    : []
 })
 
 test('the fixtures are there', () => expect(cases.length).toBe(4))
@@ -30,7 +39,8 @@ test.each(cases)('answers equal the original on $name', async ({ name, nprobe, r
     ours.forEach(({ score }, i) => expect(Math.abs(score - (theirs[i]?.score as number))).toBeLessThan(1e-5))
     // Ids are equal but for ties: an id that the other lacks has the score of the last answer or of a neighbour.
     const known = new Map(theirs.map(({ id, score }) => [id, score]))
-    for (const { id, score } of ours) expect(Math.abs((known.get(id) ?? (theirs.at(-1)?.score as number)) - score)).toBeLessThan(1e-5)
+    for (const { id, score } of ours)
+      expect(Math.abs((known.get(id) ?? (theirs.at(-1)?.score as number)) - score)).toBeLessThan(1e-5)
   }
   await index.close()
 })
@@ -45,7 +55,8 @@ test('the work is what the visited cells hold, no more', async () => {
     for (let q = 0; q < 50; q++) {
       const scores = Array.from({ length: nlist }, (_, cell) => {
         let score = 0
-        for (let i = 0; i < dim; i++) score += Number(centroids.data[cell * dim + i]) * Number(queries.data[q * dim + i])
+        for (let i = 0; i < dim; i++)
+          score += Number(centroids.data[cell * dim + i]) * Number(queries.data[q * dim + i])
         return { cell, score }
       })
       scores.sort((a, b) => b.score - a.score)
@@ -55,6 +66,8 @@ test('the work is what the visited cells hold, no more', async () => {
     expect(work).toEqual({ vectors: expected, cells: 50 * nprobe })
   }
   // The same on every machine: a change of these numbers is a change of what is searched.
-  const counts = await Promise.all([1, 5, 64].map(async (nprobe) => (await index.search(queries, { nprobe })).work.vectors))
+  const counts = await Promise.all(
+    [1, 5, 64].map(async (nprobe) => (await index.search(queries, { nprobe })).work.vectors),
+  )
   expect(counts).toEqual([3431, 15618, 200000])
 })

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Dtype, type TypedArray, toBytes } from '../../src/formats/index.js'
-import { openVectors } from '../../src/formats/index.js'
+import { type Dtype, openVectors, type TypedArray, toBytes } from '../../src/formats/index.js'
 
 const integers = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max })
 const halves = fc.integer({ min: -2048, max: 2048 }).map((value) => value / 64)

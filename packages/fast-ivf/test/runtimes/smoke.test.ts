@@ -13,11 +13,14 @@ const runtimes = [
 
 for (const { name, args } of runtimes) {
   const path = (process.env.PATH ?? '').split(delimiter).find((folder) => existsSync(join(folder, name)))
-  test.skipIf(!path)(`the built library works on threads in ${name}, which then ends by itself${path ? '' : ` (not run: no ${name} on the PATH)`}`, () => {
-    const { status, stdout, stderr } = spawnSync(name, args, { encoding: 'utf8', timeout: 60_000 })
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    const report = JSON.parse(stdout)
-    expect(report).toMatchObject({ memory: 'shared', recall: 1 })
-    expect(report.threads).toBeGreaterThan(0)
-  })
+  test.skipIf(!path)(
+    `the built library works on threads in ${name}, which then ends by itself${path ? '' : ` (not run: no ${name} on the PATH)`}`,
+    () => {
+      const { status, stdout, stderr } = spawnSync(name, args, { encoding: 'utf8', timeout: 60_000 })
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+      const report = JSON.parse(stdout)
+      expect(report).toMatchObject({ memory: 'shared', recall: 1 })
+      expect(report.threads).toBeGreaterThan(0)
+    },
+  )
 }
