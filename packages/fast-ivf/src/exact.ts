@@ -103,7 +103,14 @@ async function searchBlock(
   const rows = scratch.alloc(chunk * dim * 4)
   const panels = allocPanels(engine, (bytes) => scratch.alloc(bytes), chunk, dim)
   const known = isBatches(vectors) ? Number.POSITIVE_INFINITY : toMatrix(vectors, dim, 'vectors').rows
-  const search = await beginSearch(scratch, { metric, dim, k, nq, queries: at, cost: known * nq * dim })
+  const search = await beginSearch(scratch, {
+    metric,
+    dim,
+    k: Math.max(1, Math.min(k, known)),
+    nq,
+    queries: at,
+    cost: known * nq * dim,
+  })
   let seen = 0
   for await (const batch of asBatches(vectors)) {
     const matrix = toMatrix(batch, dim, 'vectors')

@@ -1,3 +1,5 @@
+import { IvfError } from './errors.js'
+
 /** One answer. */
 export interface Match {
   id: number
@@ -23,9 +25,14 @@ export class SearchResult {
     this.nq = nq
     this.k = k
     this.work = work
-    this.ids = new Float64Array(nq * k).fill(Number.NaN)
-    this.scores = new Float32Array(nq * k).fill(Number.NaN)
-    this.counts = new Uint32Array(nq)
+    try {
+      this.ids = new Float64Array(nq * k).fill(Number.NaN)
+      this.scores = new Float32Array(nq * k).fill(Number.NaN)
+      this.counts = new Uint32Array(nq)
+    } catch (cause) {
+      const message = `there is no memory for ${nq} × ${k} answers; ask for a smaller k, or in smaller batches`
+      throw new IvfError('ERR_MEMORY', message, { cause })
+    }
   }
 
   /** The answers of query `i`, nearest first; none past its count. */

@@ -27,9 +27,17 @@ export async function searchSegments(
   options: LongCallOptions,
 ): Promise<SearchResult> {
   const { engine, dim } = model
-  const { k, nprobe } = settings
+  const { nprobe } = settings
   const work = { vectors: 0, cells: 0 }
-  const result = new SearchResult(queries.rows, k, work)
+  const result = new SearchResult(queries.rows, settings.k, work)
+  // No query has more answers than there are vectors.
+  const k = Math.max(
+    1,
+    Math.min(
+      settings.k,
+      segments.reduce((sum, { count }) => sum + count, 0),
+    ),
+  )
   const perQuery = dim * 4 + nprobe * 12 + k * 8 * engine.lanes(Number.POSITIVE_INFINITY)
   const block = Math.max(64, Math.floor(BLOCK_BYTES / perQuery))
   for (let from = 0; from < queries.rows; from += block) {
