@@ -49,6 +49,7 @@ export function checkOneOf<const T extends string>(name: string, value: unknown,
 /** A value as an error message shows it: short, and never throwing. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`
+  if (typeof value === 'function') return 'a function'
   if (value === null || typeof value !== 'object') return String(value)
   return value.constructor?.name ?? 'an object'
 }

@@ -113,7 +113,8 @@ async function searchBlock(
   })
   let seen = 0
   for await (const batch of asBatches(vectors)) {
-    const matrix = toMatrix(batch, dim, 'vectors')
+    const first = seen
+    const matrix: Matrix = { ...toMatrix(batch, dim, 'vectors'), origin: (row) => first + row }
     for (let from = 0; from < matrix.rows; from += chunk) {
       const to = Math.min(from + chunk, matrix.rows)
       await loadRows(engine, matrix, from, to, rows, { normalize, name: 'vectors', signal })

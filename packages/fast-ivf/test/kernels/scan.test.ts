@@ -104,7 +104,9 @@ function scanAndFinish(
     packed,
   }
   const record = m.record('Scan', scan)
-  visits.forEach((_, item) => m.exports.scanVisits(record, item, item + 1, random() % lanes))
+  // In any order: of equals, the one seen first is not always the one that stays.
+  const order = visits.map((_, item) => ({ item, turn: random() })).sort((a, b) => a.turn - b.turn)
+  for (const { item } of order) m.exports.scanVisits(record, item, item + 1, random() % lanes)
   const spans = m.putInts(stores.flatMap(({ slot, panels, ids }) => [slot, panels, m.putInts(ids)]))
   const finish = {
     heaps,

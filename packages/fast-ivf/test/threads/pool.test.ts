@@ -62,9 +62,15 @@ describe('workers that fail', () => {
     const engine = engineOn(pool)
     const before = engine.bytes
     for (let i = 0; i < 3; i++) {
-      const run = labelling(engine, LONG)
+      let done = 0
+      const onItems = (items: number): void => {
+        done = items
+      }
+      const run = labelling(engine, LONG, { onItems })
       await Promise.all([expect(run).rejects.toMatchObject(died), after(50, () => workers.at(-1)?.terminate())])
       expect(engine.bytes).toBe(before)
+      // The others stop too.
+      expect(done).toBeLessThan(LONG / 2)
       await labelling(engine, 20)
       expect(workers.length).toBe(4 + i)
     }
