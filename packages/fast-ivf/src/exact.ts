@@ -4,7 +4,6 @@ import { allocPanels, scatter } from './engine/panels.js'
 import { asBatches, isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkOneOf, IvfError } from './errors.js'
 import { beginSearch, finishSearch, type ScanVisit, type Store, scan } from './ivf/scan.js'
-import { VISIT_QUERIES } from './ivf/visits.js'
 import type { LongCallOptions, Metric } from './options.js'
 import { SearchResult } from './result.js'
 import { createEngine, type RuntimeOptions } from './runtime.js'
@@ -132,19 +131,21 @@ async function searchBlock(
   return seen * nq
 }
 
-const TILE_ROWS = 512 // vectors of one work item: their panels stay in the cache while the queries pass
+const TILE_ROWS = 512 // vectors of one work item
+const TILE_BYTES = 128 << 10 // packed queries of one work item, which stay in the second-level cache
 
 /** All pairs, in items small enough that threads do not wait for each other. */
 function tiles(store: Store, count: number, queries: number, nq: number): ScanVisit[] {
   const visits: ScanVisit[] = []
+  const most = Math.min(256, Math.max(16, Math.floor(TILE_BYTES / (store.vectors.dim * 4)) & ~3))
   for (let from = 0; from < count; from += TILE_ROWS) {
-    for (let q = 0; q < nq; q += VISIT_QUERIES) {
+    for (let q = 0; q < nq; q += most) {
       visits.push({
         store,
         from,
         to: Math.min(from + TILE_ROWS, count),
         queries: queries + q * 4,
-        count: Math.min(VISIT_QUERIES, nq - q),
+        count: Math.min(most, nq - q),
       })
     }
   }

@@ -6,7 +6,6 @@ import { PANEL, type Panels } from '../engine/panels.js'
 import { records } from '../generated/kernels.js'
 import type { Metric } from '../options.js'
 import type { SearchResult } from '../result.js'
-import { VISIT_QUERIES } from './visits.js'
 
 const PRODUCTS = 8192 // floats of one strip, in the first-level cache
 
@@ -68,7 +67,7 @@ export function scan(search: Search, visits: readonly ScanVisit[], options: RunO
   const { engine } = scratch
   return engine.frame((own) => {
     const most = visits.reduce((max, visit) => Math.max(max, visit.count), 1)
-    const packed = Math.ceil(Math.min(VISIT_QUERIES, most) / 4) * 4 * dim * 4
+    const packed = Math.ceil(most / 4) * 4 * dim * 4
     const record = own.record('Scan', {
       visits: writeVisits(own, visits),
       queries,
