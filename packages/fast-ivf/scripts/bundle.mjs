@@ -1,6 +1,6 @@
 /**
- * Bundles what tsc has built into one file per entry: a program that imports forty small files starts five times
- * slower than one that imports a single one.
+ * Bundles what tsc has built into one file per entry: a program that imports forty small files starts more slowly
+ * than one that imports a single one.
  */
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,7 +1,9 @@
+import { readBatches } from './clustering/batches.js'
+import { PACKED_BYTES } from './clustering/nearest.js'
 import type { Engine, Scratch } from './engine/engine.js'
 import { chunkRows, loadRows } from './engine/load.js'
 import { allocPanels, scatter } from './engine/panels.js'
-import { asBatches, isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkOneOf, IvfError } from './errors.js'
 import { beginSearch, finishSearch, type ScanVisit, type Store, scan } from './ivf/scan.js'
 import type { LongCallOptions, Metric } from './options.js'
@@ -39,30 +41,37 @@ export async function exactSearch(
   signal?.throwIfAborted()
   const engine = await createEngine(options)
   try {
-    let dim = options.dim ?? 0
-    if (!dim && !isBatches(vectors) && !ArrayBuffer.isView(vectors)) dim = toMatrix(vectors, 0, 'vectors').dim
-    const matrix = toMatrix(queries, dim, 'queries')
+    const dim = options.dim ?? 0
+    // Whichever is not a flat array tells the dim.
+    const first = dim || isBatches(vectors) || ArrayBuffer.isView(vectors) ? undefined : toMatrix(vectors, 0, 'vectors')
+    const matrix = toMatrix(queries, dim || (first?.dim ?? 0), 'queries')
+    const whole = first ?? (isBatches(vectors) ? undefined : toMatrix(vectors, matrix.dim, 'vectors'))
     const result = new SearchResult(matrix.rows, k, { vectors: 0, cells: 0 })
     const perQuery = matrix.dim * 4 + k * 8 * engine.lanes(Number.POSITIVE_INFINITY)
     const block = Math.max(64, Math.floor(QUERY_BYTES / perQuery))
-    if (isBatches(vectors) && matrix.rows > block) {
+    if (!whole && matrix.rows > block) {
       throw new IvfError(
         'ERR_ARGUMENT',
         `${matrix.rows} queries are more than one pass over batches can hold (${block}); give the vectors as one array, or search the queries in parts`,
       )
     }
-    const rows = isBatches(vectors) ? undefined : toMatrix(vectors, matrix.dim, 'vectors')
+    const batches = whole ? [whole] : readBatches(vectors as VectorBatches, matrix.dim, signal)
+    const source = { batches, rows: whole?.rows ?? Number.POSITIVE_INFINITY }
     let scored = 0
     for (let from = 0; from < matrix.rows; from += block) {
       const part = rowsOf(matrix, from, Math.min(from + block, matrix.rows))
       scored += await engine.frame((scratch) =>
-        searchBlock(engine, scratch, vectors, part, { metric, k, signal }, result, from, (done) =>
-          onProgress?.({ phase: 'search', done: scored + done, total: rows ? rows.rows * matrix.rows : scored + done }),
+        searchBlock(engine, scratch, source, part, { metric, k, signal }, result, from, (done) =>
+          onProgress?.({
+            phase: 'search',
+            done: scored + done,
+            total: whole ? whole.rows * matrix.rows : scored + done,
+          }),
         ),
       )
     }
     Object.assign(result.work, { vectors: scored })
-    return metric === 'l2' ? refine(result, matrix, rows) : result
+    return metric === 'l2' ? refine(result, matrix, whole) : result
   } finally {
     engine.close()
   }
@@ -76,11 +85,17 @@ interface BlockSettings {
   signal: AbortSignal | undefined
 }
 
+/** The vectors: an array, or batches that are read once; the number of rows where it is known, else infinite. */
+interface Source {
+  batches: Iterable<Matrix> | AsyncIterable<Matrix>
+  rows: number
+}
+
 /** Returns the number of pairs scored. */
 async function searchBlock(
   engine: Engine,
   scratch: Scratch,
-  vectors: Vectors | VectorBatches,
+  source: Source,
   queries: Matrix,
   { metric, k, signal }: BlockSettings,
   result: SearchResult,
@@ -101,19 +116,16 @@ async function searchBlock(
   const chunk = chunkRows(dim)
   const rows = scratch.alloc(chunk * dim * 4)
   const panels = allocPanels(engine, (bytes) => scratch.alloc(bytes), chunk, dim)
-  const known = isBatches(vectors) ? Number.POSITIVE_INFINITY : toMatrix(vectors, dim, 'vectors').rows
   const search = await beginSearch(scratch, {
     metric,
     dim,
-    k: Math.max(1, Math.min(k, known)),
+    k: Math.max(1, Math.min(k, source.rows)),
     nq,
     queries: at,
-    cost: known * nq * dim,
+    cost: source.rows * nq * dim,
   })
   let seen = 0
-  for await (const batch of asBatches(vectors)) {
-    const first = seen
-    const matrix: Matrix = { ...toMatrix(batch, dim, 'vectors'), origin: (row) => first + row }
+  for await (const matrix of source.batches) {
     for (let from = 0; from < matrix.rows; from += chunk) {
       const to = Math.min(from + chunk, matrix.rows)
       await loadRows(engine, matrix, from, to, rows, { normalize, name: 'vectors', signal })
@@ -132,12 +144,11 @@ async function searchBlock(
 }
 
 const TILE_ROWS = 512 // vectors of one work item
-const TILE_BYTES = 128 << 10 // packed queries of one work item, which stay in the second-level cache
 
 /** All pairs, in items small enough that threads do not wait for each other. */
 function tiles(store: Store, count: number, queries: number, nq: number): ScanVisit[] {
   const visits: ScanVisit[] = []
-  const most = Math.min(256, Math.max(16, Math.floor(TILE_BYTES / (store.vectors.dim * 4)) & ~3))
+  const most = Math.min(256, Math.max(16, Math.floor(PACKED_BYTES / (store.vectors.dim * 4)) & ~3))
   for (let from = 0; from < count; from += TILE_ROWS) {
     for (let q = 0; q < nq; q += most) {
       visits.push({

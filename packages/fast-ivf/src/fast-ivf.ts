@@ -2,7 +2,7 @@ import { trainMiniBatch } from './clustering/minibatch.js'
 import { randomBatches } from './clustering/sample.js'
 import type { Engine } from './engine/engine.js'
 import { checkFinite, chunkRows } from './engine/load.js'
-import { type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { copyOf, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
 import { collectBatches, startingWith } from './ivf/batches.js'
 import { append, type Contents, contentsBytes, holding, release } from './ivf/contents.js'
@@ -63,8 +63,6 @@ export class FastIVF {
   readonly #session: Session
   #nprobe = 1
   #ratioThreshold = 0
-  /** nlist × dim */
-  #centroids: Float32Array | undefined
   #contents: Contents | undefined
 
   /** @throws IvfError ERR_ARGUMENT */
@@ -80,7 +78,6 @@ export class FastIVF {
       maxSteps: checkInteger('kmeansMaxSteps', options.kmeansMaxSteps ?? 1000, 1),
       seed: checkInteger('seed', options.seed ?? 1, 0, 0xffffffff),
     }
-    if (options.threads !== undefined) checkInteger('threads', options.threads, 0, 1024)
     this.#session = new Session(options)
   }
 
@@ -97,11 +94,10 @@ export class FastIVF {
     const matrix = toMatrix(centroids, options.dim ?? 0, 'centroids')
     if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'centroids is empty; give at least one')
     const index = new FastIVF(matrix.dim, { ...options, nlist: matrix.rows })
-    const rows = new Float32Array(matrix.rows * matrix.dim)
-    matrix.copy(0, matrix.rows, rows)
+    const rows = copyOf(matrix)
     await index.#session.write(async (engine) => {
       await checkFinite(engine, matrix, 'centroids')
-      index.#commit(await index.#empty(engine, rows), rows)
+      index.#commit(await index.#empty(engine, rows))
     })
     return index
   }
@@ -140,8 +136,7 @@ export class FastIVF {
 
   /** nlist × dim, a copy. @throws IvfError ERR_NOT_TRAINED */
   get centroids(): Float32Array {
-    this.#trained()
-    return this.#centroids?.slice() ?? new Float32Array()
+    return this.#trained().model.rows.slice()
   }
 
   /** Number of vectors in each cell. @throws IvfError ERR_NOT_TRAINED */
@@ -154,7 +149,7 @@ export class FastIVF {
 
   /** Bytes of the vectors, ids and centroids held. */
   get bytes(): number {
-    return this.#contents ? contentsBytes(this.#contents) + (this.#centroids?.byteLength ?? 0) : 0
+    return this.#contents ? contentsBytes(this.#contents) : 0
   }
 
   /**
@@ -168,7 +163,7 @@ export class FastIVF {
    */
   train(vectors: Vectors | VectorBatches, options: LongCallOptions = {}): Promise<void> {
     return this.#session.write(async (engine) => {
-      const parts = collectBatches(vectors, this.dim, Math.max(65536, 256 * this.nlist))
+      const parts = collectBatches(vectors, this.dim, Math.max(65536, 256 * this.nlist), options.signal)
       try {
         const sample = await parts.next()
         if (!sample.value?.rows) {
@@ -177,7 +172,7 @@ export class FastIVF {
         const centroids = await this.#cluster(engine, sample.value, options)
         const empty = await this.#empty(engine, centroids)
         try {
-          this.#commit(await append(empty, startingWith(sample.value, parts), options), centroids)
+          this.#commit(await append(empty, startingWith(sample.value, parts), options))
         } catch (error) {
           release(empty)
           throw error
@@ -197,7 +192,9 @@ export class FastIVF {
   add(vectors: Vectors | VectorBatches, options: LongCallOptions = {}): Promise<void> {
     return this.#session.write(async () => {
       const contents = this.#trained()
-      this.#commit(await append(contents, collectBatches(vectors, this.dim, 8 * chunkRows(this.dim)), options))
+      this.#commit(
+        await append(contents, collectBatches(vectors, this.dim, 8 * chunkRows(this.dim), options.signal), options),
+      )
     })
   }
 
@@ -241,10 +238,9 @@ export class FastIVF {
     return { model: await createModel(engine, this.metric, this.dim, centroids), segments: [], size: 0 }
   }
 
-  #commit(next: Contents, centroids?: Float32Array): void {
+  #commit(next: Contents): void {
     const last = this.#contents
     this.#contents = next
-    if (centroids) this.#centroids = centroids
     if (last) release(last, next)
   }
 

@@ -43,7 +43,6 @@ export class KMeans {
       seed: checkInteger('seed', options.seed ?? 1, 0, 0xffffffff),
     }
     this.#dim = options.dim === undefined ? 0 : checkInteger('dim', options.dim, 1, 65536)
-    if (options.threads !== undefined) checkInteger('threads', options.threads, 0, 1024)
     this.#session = new Session(options)
   }
 

@@ -5,7 +5,15 @@ import { type BatchSource, type MiniBatchSettings, trainMiniBatch } from './clus
 import { randomBatches } from './clustering/sample.js'
 import type { Engine } from './engine/engine.js'
 import { checkFinite } from './engine/load.js'
-import { asBatches, isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import {
+  asBatches,
+  copyOf,
+  isBatches,
+  type Matrix,
+  toMatrix,
+  type VectorBatches,
+  type Vectors,
+} from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
 import type { MiniBatchKMeansOptions } from './minibatch-kmeans.js'
 import type { LongCallOptions } from './options.js'
@@ -51,7 +59,6 @@ export class MiniBatchCore {
     this.#seed = checkInteger('seed', options.seed ?? 1, 0, 0xffffffff)
     this.#dim = options.dim === undefined ? 0 : checkInteger('dim', options.dim, 1, 65536)
     if (this.#dim) this.#checkDim(this.#dim)
-    if (options.threads !== undefined) checkInteger('threads', options.threads, 0, 1024)
     this.#session = new Session(options)
   }
 
@@ -91,7 +98,7 @@ export class MiniBatchCore {
       const onRows = (rows: number): void =>
         options.onProgress?.({ phase: 'assign', done: done + rows, total: whole?.rows ?? done + rows })
       for await (const matrix of whole ? [whole] : readBatches(asBatches(data), book.dim, signal)) {
-        const vectors = copied(matrix)
+        const vectors = copyOf(matrix)
         const labels = await nearestLabels(engine, book, keeping(matrix, vectors), { signal, onRows })
         parts.push({ rows: matrix.rows, vectors, labels })
         done += matrix.rows
@@ -187,12 +194,6 @@ function* batchesOf(kept: KeptVectors, size: number, dim: number): Generator<Vec
     yield { data: kept.slice(from, to), dims: [to - from, dim] }
   }
   return undefined
-}
-
-function copied(matrix: Matrix): Float32Array {
-  const vectors = new Float32Array(matrix.rows * matrix.dim)
-  matrix.copy(0, matrix.rows, vectors)
-  return vectors
 }
 
 /** The same rows, read from the copy that is kept. */

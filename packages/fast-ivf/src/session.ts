@@ -1,23 +1,29 @@
 import type { Engine } from './engine/engine.js'
-import { IvfError } from './errors.js'
-import { LazyEngine } from './lazy-engine.js'
-import type { RuntimeOptions } from './runtime.js'
+import { checkInteger, IvfError } from './errors.js'
+import { createEngine, type RuntimeOptions } from './runtime.js'
 
-/** The calls on one object: they share its engine, writers take turns, and closing waits for those in progress. */
+/**
+ * The calls on one object: they share an engine, made when it is first needed; writers take turns, and closing waits
+ * for those in progress.
+ */
 export class Session {
-  readonly #engine: LazyEngine
+  readonly #options: RuntimeOptions
   readonly #calls = new Set<Promise<unknown>>()
+  #engine: Promise<Engine> | undefined
   #lastWrite: Promise<unknown> = Promise.resolve()
   #closed = false
 
+  /** @throws IvfError ERR_ARGUMENT */
   constructor(options: RuntimeOptions) {
-    this.#engine = new LazyEngine(options)
+    if (options.threads !== undefined) checkInteger('threads', options.threads, 0, 1024)
+    this.#options = options
   }
 
   /** Runs at once, beside others. @throws IvfError ERR_CLOSED */
   async read<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
     if (this.#closed) throw new IvfError('ERR_CLOSED', 'this was closed; make a new one')
-    const call = this.#engine.get().then(work)
+    this.#engine ??= createEngine(this.#options)
+    const call = this.#engine.then(work)
     this.#calls.add(call)
     try {
       return await call
@@ -39,6 +45,7 @@ export class Session {
   async close(): Promise<void> {
     this.#closed = true
     await Promise.allSettled([...this.#calls])
-    await this.#engine.close()
+    const engine = await this.#engine?.catch(() => undefined)
+    engine?.close()
   }
 }

@@ -1,6 +1,6 @@
 import type { Engine, Scratch } from '../engine/engine.js'
 import { chunkRows } from '../engine/load.js'
-import { allocPanels, type Panels, scatter } from '../engine/panels.js'
+import { type Panels, panelsOf } from '../engine/panels.js'
 import type { Matrix } from '../engine/vectors.js'
 import { IvfError } from '../errors.js'
 import { assign, products } from './nearest.js'
@@ -113,18 +113,9 @@ async function eachPart(
   await engine.frame(async (scratch) => {
     const tables: Panels[] = []
     for (let s = 0; s < subspaces; s++) {
-      const rows = scratch.alloc(numCentroids * width * 4)
-      engine
-        .floats(rows, numCentroids * width)
-        .set(centroids.subarray(s * numCentroids * width, (s + 1) * numCentroids * width))
-      const table = allocPanels(engine, (bytes) => scratch.alloc(bytes), numCentroids, width)
-      await scatter(
-        engine,
-        table,
-        { rows, count: numCentroids, slots: 0, first: 0, halfNorm: metric === 'l2', dropZero: false },
-        signal,
-      )
-      tables.push(table)
+      const own = centroids.subarray(s * numCentroids * width, (s + 1) * numCentroids * width)
+      const alloc = (bytes: number): number => scratch.alloc(bytes)
+      tables.push(await panelsOf(engine, alloc, own, width, { halfNorm: metric === 'l2' }, signal))
     }
     const slices = scratch.alloc(chunk * dim * 4)
     const norms = metric === 'l2' ? scratch.alloc(chunk * subspaces * 4) : 0

@@ -1,6 +1,6 @@
 import type { Engine, Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
-import { PANEL, type Panels } from '../engine/panels.js'
+import { PANEL, type Panels, panelPairs } from '../engine/panels.js'
 
 /** Rows to compare with centroids. */
 export interface RowBlock {
@@ -18,8 +18,8 @@ export interface NearestOutput {
   distances: number
 }
 
-const PACKED_BYTES = 128 << 10 // rows of one item, in the second-level cache
-const PRODUCTS = 8192 // floats of one strip, in the first-level cache
+export const PACKED_BYTES: number = 128 << 10 // rows of one item, in the second-level cache
+export const PRODUCTS = 8192 // floats of one strip, in the first-level cache
 const LONG_ROW = 1 << 17 // multiply-adds of a row from which items are half as large, so that threads end together
 
 /** Finds the nearest centroid of each row; of equals the first. */
@@ -57,7 +57,7 @@ function nearest(
   const { dim } = centroids
   const cost = count * centroids.count * dim
   return engine.frame((scratch) => {
-    const npanels = Math.ceil(centroids.count / (2 * PANEL)) * 2
+    const npanels = panelPairs(centroids.count)
     const block = blockRows(dim, count, centroids.count)
     const step = Math.min(npanels, Math.max(2, Math.floor(PRODUCTS / PANEL / block) & ~1))
     const record = scratch.record('Assign', {
@@ -92,7 +92,7 @@ export function products(
   const { dim } = panels
   const cost = count * width * dim
   return engine.frame((scratch) => {
-    const npanels = Math.ceil(width / (2 * PANEL)) * 2
+    const npanels = panelPairs(width)
     const block = blockRows(dim, count, width)
     const record = scratch.record('Products', {
       rows,

@@ -15,15 +15,39 @@ export interface Panels {
   readonly bias: number
 }
 
+/** Panels that hold `count` slots; tiles take two at a time. */
+export function panelPairs(count: number): number {
+  return Math.ceil(count / (2 * PANEL)) * 2
+}
+
 /** Room for `count` slots; unused ones are zero vectors that are never an answer. */
 export function allocPanels(engine: Engine, alloc: (bytes: number) => number, count: number, dim: number): Panels {
-  const npanels = Math.ceil(count / (2 * PANEL)) * 2 + 2
+  const npanels = panelPairs(count) + 2
   const panels = alloc(npanels * PANEL * dim * 4)
   const bias = alloc(npanels * PANEL * 4)
   const tail = Math.floor(count / PANEL) * PANEL
   engine.floats(panels + tail * dim * 4, (npanels * PANEL - tail) * dim).fill(0)
   engine.floats(bias, npanels * PANEL).fill(Number.POSITIVE_INFINITY)
   return { dim, count, npanels, panels, bias }
+}
+
+/** The panels of these rows (count × dim). */
+export async function panelsOf(
+  engine: Engine,
+  alloc: (bytes: number) => number,
+  rows: Float32Array,
+  dim: number,
+  options: Pick<ScatterOptions, 'halfNorm'>,
+  signal?: AbortSignal,
+): Promise<Panels> {
+  const count = rows.length / dim
+  const panels = allocPanels(engine, alloc, count, dim)
+  await engine.frame((scratch) => {
+    const at = scratch.alloc(rows.byteLength)
+    engine.floats(at, rows.length).set(rows)
+    return scatter(engine, panels, { rows: at, count, slots: 0, first: 0, dropZero: false, ...options }, signal)
+  })
+  return panels
 }
 
 export interface ScatterOptions {

@@ -70,6 +70,13 @@ export function toMatrix(input: Vectors, dim: number, name: string): Matrix {
   )
 }
 
+/** All rows, rows × dim, in memory of their own. */
+export function copyOf(matrix: Matrix): Float32Array {
+  const rows = new Float32Array(matrix.rows * matrix.dim)
+  matrix.copy(0, matrix.rows, rows)
+  return rows
+}
+
 /** The rows of these numbers, in this order. */
 export function pick(matrix: Matrix, rows: Uint32Array): Matrix {
   const { dim } = matrix

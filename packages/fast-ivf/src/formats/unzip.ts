@@ -1,3 +1,4 @@
+import { joinBytes } from '../storage/bytes.js'
 import type { ByteSource } from '../storage/source.js'
 import { crc32 } from './crc32.js'
 import { formatError, readBytes } from './vector-file.js'
@@ -75,7 +76,7 @@ function inflated(source: ByteSource, from: number, to: number, member: ZipMembe
     if (at === member.size && (rest.length > 0 || (await more()))) {
       throw formatError(name, `unpacks to more than the ${member.size} bytes it should have; the archive is damaged`)
     }
-    return joined(parts, held)
+    return joinBytes(parts, held)
   }
 
   // reads share one stream, so they wait for each other
@@ -131,13 +132,3 @@ function packedStream(source: ByteSource, from: number, to: number, name: string
 /** The cast is for two type libraries that disagree on the kind of buffer a stream of bytes takes. */
 const inflate = (): ReadableWritablePair<Uint8Array, Uint8Array> =>
   new DecompressionStream('deflate-raw') as unknown as ReadableWritablePair<Uint8Array, Uint8Array>
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}

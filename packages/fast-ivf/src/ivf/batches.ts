@@ -1,4 +1,5 @@
-import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from '../engine/vectors.js'
+import { readBatches } from '../clustering/batches.js'
+import { copyOf, isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from '../engine/vectors.js'
 
 /**
  * The vectors as matrices: an array is one; batches are copied together until at least `rows` are there (the producer
@@ -8,6 +9,7 @@ export async function* collectBatches(
   vectors: Vectors | VectorBatches,
   dim: number,
   rows: number,
+  signal?: AbortSignal,
 ): AsyncGenerator<Matrix, undefined> {
   if (!isBatches(vectors)) {
     yield toMatrix(vectors, dim, 'vectors')
@@ -16,12 +18,8 @@ export async function* collectBatches(
   let parts: Float32Array[] = []
   let held = 0
   let first = 0
-  for await (const batch of vectors) {
-    const matrix = toMatrix(batch, dim, `vectors (the batch that begins with row ${first + held})`)
-    if (matrix.rows === 0) continue
-    const part = new Float32Array(matrix.rows * dim)
-    matrix.copy(0, matrix.rows, part)
-    parts.push(part)
+  for await (const matrix of readBatches(vectors, dim, signal)) {
+    parts.push(copyOf(matrix))
     held += matrix.rows
     if (held < rows) continue
     yield joined(parts, dim, first)

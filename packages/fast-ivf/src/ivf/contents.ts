@@ -66,9 +66,9 @@ export async function holding<T>({ model, segments }: Contents, read: () => Prom
   }
 }
 
-/** Bytes of the vectors, ids and centroids. */
+/** Bytes of the vectors, ids and centroids, which are kept as rows and as panels. */
 export function contentsBytes({ model, segments }: Contents): number {
-  return segments.reduce((sum, segment) => sum + segmentBytes(segment), model.nlist * model.dim * 4)
+  return segments.reduce((sum, segment) => sum + segmentBytes(segment), model.rows.byteLength * 2)
 }
 
 async function mergeLast(before: Contents, segments: Segment[], { signal }: LongCallOptions): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/engine.js'
-import { allocPanels, type Panels, scatter } from '../engine/panels.js'
+import { type Panels, panelsOf } from '../engine/panels.js'
 import type { Metric } from '../options.js'
 import { Held } from './held.js'
 
@@ -9,35 +9,21 @@ export interface Model {
   readonly metric: Metric
   readonly dim: number
   readonly nlist: number
+  /** nlist × dim */
+  readonly rows: Float32Array
   /** In panels, for the kernels. */
   readonly centroids: Panels
   readonly held: Held
 }
 
 /** A model of these centroids (nlist × dim). */
-export async function createModel(
-  engine: Engine,
-  metric: Metric,
-  dim: number,
-  centroids: Float32Array,
-): Promise<Model> {
-  const nlist = centroids.length / dim
+export async function createModel(engine: Engine, metric: Metric, dim: number, rows: Float32Array): Promise<Model> {
+  const nlist = rows.length / dim
   const held = new Held(engine)
   try {
-    const panels = allocPanels(engine, (bytes) => held.alloc(bytes), nlist, dim)
-    await engine.frame((scratch) => {
-      const rows = scratch.alloc(centroids.byteLength)
-      engine.floats(rows, centroids.length).set(centroids)
-      return scatter(engine, panels, {
-        rows,
-        count: nlist,
-        slots: 0,
-        first: 0,
-        halfNorm: metric === 'l2',
-        dropZero: false,
-      })
-    })
-    return { engine, metric, dim, nlist, centroids: panels, held }
+    const alloc = (bytes: number): number => held.alloc(bytes)
+    const panels = await panelsOf(engine, alloc, rows, dim, { halfNorm: metric === 'l2' })
+    return { engine, metric, dim, nlist, rows, centroids: panels, held }
   } catch (error) {
     held.release()
     throw error

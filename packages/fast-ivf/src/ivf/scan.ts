@@ -1,13 +1,11 @@
-import { lanesOf } from '../clustering/nearest.js'
+import { lanesOf, PRODUCTS } from '../clustering/nearest.js'
 import type { Engine, Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import { recordSize } from '../engine/layout.js'
-import { PANEL, type Panels } from '../engine/panels.js'
+import { PANEL, type Panels, panelPairs } from '../engine/panels.js'
 import { records } from '../generated/kernels.js'
 import type { Metric } from '../options.js'
 import type { SearchResult } from '../result.js'
-
-const PRODUCTS = 8192 // floats of one strip, in the first-level cache
 
 /** Queries in engine memory and the k nearest found so far of each, per lane. */
 export interface Search {
@@ -159,7 +157,7 @@ function writeVisits(scratch: Scratch, visits: readonly ScanVisit[]): number {
     ints[record + PANELS] = vectors.panels + panel * PANEL * vectors.dim * 4
     ints[record + BIAS] = vectors.bias + panel * PANEL * 4
     ints[record + SLOT] = slot + panel * PANEL
-    ints[record + NPANELS] = Math.ceil((to - panel * PANEL) / (2 * PANEL)) * 2
+    ints[record + NPANELS] = panelPairs(to - panel * PANEL)
     ints[record + FROM] = from - panel * PANEL
     ints[record + TO] = to - panel * PANEL
     ints[record + QUERIES] = queries

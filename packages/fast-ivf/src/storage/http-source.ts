@@ -1,4 +1,5 @@
 import { IvfError } from '../errors.js'
+import { joinBytes } from './bytes.js'
 import type { ByteSource } from './source.js'
 
 /** The first request brings this much: enough for the header of a file, or for a small file whole. */
@@ -79,11 +80,5 @@ async function readWhole(url: string, response: Response): Promise<Uint8Array> {
       )
     }
   }
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.length
-  }
-  return whole
+  return joinBytes(chunks, size)
 }
