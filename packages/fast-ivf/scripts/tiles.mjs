@@ -1,7 +1,8 @@
-/**
- * Writes the GEMM tiles: AssemblyScript has no macros, and a tile is one accumulator per line.
- * A tile multiplies `rows` packed query rows by `panels` adjacent panels of 8 vectors.
- */
+/** Writes the tiles: AssemblyScript has no macros, and a tile is one accumulator per line. */
+import { dots } from './tiles/dots.mjs'
+import { sums } from './tiles/sums.mjs'
+
+/** A GEMM tile multiplies `rows` packed query rows by `panels` adjacent panels of 8 vectors. */
 const TILES = [
   { rows: 1, panels: 2, unroll: 2 },
   { rows: 1, panels: 4, unroll: 1 },
@@ -12,8 +13,9 @@ const TILES = [
 export function tileSource() {
   return `// Written by scripts/tiles.mjs; edit that.
 import { madd } from '../kernels/simd'
+import { joinHalves, look, storeSums } from '../quantizers/layouts/lanes.kernel'
 
-${TILES.map(tile).join('\n')}`
+${[...TILES.map(tile), ...sums(), ...dots()].join('\n')}`
 }
 
 function tile({ rows, panels, unroll }) {

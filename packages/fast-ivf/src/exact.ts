@@ -2,11 +2,12 @@ import { readBatches } from './clustering/batches.js'
 import { PACKED_BYTES } from './clustering/nearest.js'
 import type { Engine, Scratch } from './engine/engine.js'
 import { chunkRows, loadRows } from './engine/load.js'
-import { allocPanels, scatter } from './engine/panels.js'
 import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkOneOf, IvfError } from './errors.js'
-import { beginSearch, finishSearch, type ScanVisit, type Store, scan } from './ivf/scan.js'
+import { finishSearch } from './ivf/finish.js'
+import { beginSearch, type ScanVisit, type Store, scan } from './ivf/scan.js'
 import type { LongCallOptions, Metric } from './options.js'
+import { createFlat } from './quantizers/flat/flat.js'
 import { SearchResult } from './result.js'
 import { createEngine, type RuntimeOptions } from './runtime.js'
 
@@ -46,7 +47,7 @@ export async function exactSearch(
     const first = dim || isBatches(vectors) || ArrayBuffer.isView(vectors) ? undefined : toMatrix(vectors, 0, 'vectors')
     const matrix = toMatrix(queries, dim || (first?.dim ?? 0), 'queries')
     const whole = first ?? (isBatches(vectors) ? undefined : toMatrix(vectors, matrix.dim, 'vectors'))
-    const result = new SearchResult(matrix.rows, k, { vectors: 0, cells: 0 })
+    const result = new SearchResult(matrix.rows, k, { vectors: 0, cells: 0, rescored: 0 })
     const perQuery = matrix.dim * 4 + k * 8 * engine.lanes(Number.POSITIVE_INFINITY)
     const block = Math.max(64, Math.floor(QUERY_BYTES / perQuery))
     if (!whole && matrix.rows > block) {
@@ -115,13 +116,12 @@ async function searchBlock(
   engine.ints(visitors, searching.length).set(searching)
   const chunk = chunkRows(dim)
   const rows = scratch.alloc(chunk * dim * 4)
-  const panels = allocPanels(engine, (bytes) => scratch.alloc(bytes), chunk, dim)
+  const quantizer = createFlat(engine, dim, metric)
+  const codes = quantizer.alloc((bytes) => scratch.alloc(bytes), chunk)
   const search = await beginSearch(scratch, {
-    metric,
-    dim,
+    ...{ metric, dim, quantizer, nq, queries: at, norms },
+    prepared: await quantizer.prepare(scratch, at, nq, { signal }),
     k: Math.max(1, Math.min(k, source.rows)),
-    nq,
-    queries: at,
     cost: source.rows * nq * dim,
   })
   let seen = 0
@@ -129,26 +129,24 @@ async function searchBlock(
     for (let from = 0; from < matrix.rows; from += chunk) {
       const to = Math.min(from + chunk, matrix.rows)
       await loadRows(engine, matrix, from, to, rows, { normalize, name: 'vectors', signal })
-      const options = { rows, count: to - from, slots: 0, first: 0, halfNorm: metric === 'l2', dropZero: normalize }
-      await scatter(engine, panels, options, signal)
-      await scan(search, tiles({ vectors: panels, ids: 0, slot: seen }, to - from, visitors, searching.length), {
-        signal,
-      })
+      await quantizer.write(codes, rows, 0, to - from, { signal })
+      const store = { codes, originals: undefined, ids: 0, slot: seen }
+      await scan(search, tiles(store, dim, to - from, visitors, searching.length), { signal })
       seen += to - from
       onScored(seen * nq)
     }
   }
   if (seen === 0) throw new IvfError('ERR_EMPTY', 'there are no vectors to search; give at least one')
-  await finishSearch(search, [], result, first)
+  await finishSearch(search, [], { mode: 'compared' }, result, first, { signal })
   return seen * nq
 }
 
 const TILE_ROWS = 512 // vectors of one work item
 
 /** All pairs, in items small enough that threads do not wait for each other. */
-function tiles(store: Store, count: number, queries: number, nq: number): ScanVisit[] {
+function tiles(store: Store, dim: number, count: number, queries: number, nq: number): ScanVisit[] {
   const visits: ScanVisit[] = []
-  const most = Math.min(256, Math.max(16, Math.floor(PACKED_BYTES / (store.vectors.dim * 4)) & ~3))
+  const most = Math.min(256, Math.max(16, Math.floor(PACKED_BYTES / (dim * 4)) & ~3))
   for (let from = 0; from < count; from += TILE_ROWS) {
     for (let q = 0; q < nq; q += most) {
       visits.push({
@@ -156,6 +154,9 @@ function tiles(store: Store, count: number, queries: number, nq: number): ScanVi
         from,
         to: Math.min(from + TILE_ROWS, count),
         queries: queries + q * 4,
+        near: 0,
+        share: 0,
+        apart: 0,
         count: Math.min(most, nq - q),
       })
     }

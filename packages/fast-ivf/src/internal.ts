@@ -26,7 +26,7 @@ export async function benchGemm({
         all[i] = Math.sin(i)
       })
       const panels = allocPanels(engine, (bytes) => scratch.alloc(bytes), n, dim)
-      await scatter(engine, panels, { rows, count: n, slots: 0, first: 0, halfNorm: false, dropZero: false })
+      await scatter(engine, panels, { rows, count: n, first: 0, halfNorm: false, dropZero: false })
       const out = scratch.alloc(nq * n * 4)
       let ms = Number.POSITIVE_INFINITY
       for (let i = 0; i < repeats; i++) {

@@ -5,6 +5,20 @@ export interface Match {
   id: number
   /** The metric's own value: cosine or inner product (larger is nearer), squared L2 distance (smaller is nearer). */
   score: number
+  /** With the search option `confidence`: the score's standard error; 0 when it is exact. */
+  error?: number
+  /** With the search option `confidence`: how likely it is that the vector is as near as the last answer seems. */
+  confidence?: number
+}
+
+/** What a search cost. */
+export interface Work {
+  /** Vectors scored, by their codes where there are codes. */
+  vectors: number
+  /** Cells visited. */
+  cells: number
+  /** Candidates compared exactly, with the vectors kept beside the codes. */
+  rescored: number
 }
 
 /** The answers to a batch of queries, row-major, nearest first. */
@@ -18,10 +32,17 @@ export class SearchResult {
   readonly nq: number
   /** Answers of each query, at most k. */
   readonly counts: Uint32Array
-  /** What the search cost over all queries: vectors scored and cells visited; the same on every machine. */
-  readonly work: { readonly vectors: number; readonly cells: number }
+  /** nq × k with the search option `confidence`: the standard error of each score; 0 when it is exact. */
+  errors: Float32Array | undefined
+  /**
+   * nq × k with the search option `confidence`: the probability that the vector is at least as near as the last
+   * answer's score tells. 1 when scores are exact; about ½ for the last answer among estimates.
+   */
+  confidences: Float32Array | undefined
+  /** What the search cost over all queries; the same on every machine and any number of threads. */
+  readonly work: Readonly<Work>
 
-  constructor(nq: number, k: number, work: { vectors: number; cells: number }) {
+  constructor(nq: number, k: number, work: Work) {
     this.nq = nq
     this.k = k
     this.work = work
@@ -40,6 +61,8 @@ export class SearchResult {
     return Array.from({ length: this.counts[i] ?? 0 }, (_, j) => ({
       id: this.ids[i * this.k + j] as number,
       score: this.scores[i * this.k + j] as number,
+      ...(this.errors && { error: this.errors[i * this.k + j] as number }),
+      ...(this.confidences && { confidence: this.confidences[i * this.k + j] as number }),
     }))
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The numbers of a plain .npy file of f4, i4, i8 or f8; for fixtures only. */
+/** The numbers of a plain .npy file of f4, f8, u1, i4 or i8; for fixtures only. */
 export function readNpy(url: URL): {
   data: Float32Array | Float64Array | Int32Array | number[]
   dims: [number, number]
@@ -8,7 +8,7 @@ export function readNpy(url: URL): {
   const file = readFileSync(url)
   const headerEnd = 10 + file.readUInt16LE(8)
   const header = file.toString('latin1', 10, headerEnd)
-  const dtype = /'descr': '<(\w\d)'/.exec(header)?.[1]
+  const dtype = /'descr': '[<|](\w\d)'/.exec(header)?.[1]
   const shape =
     /\(([\d, ]+)\)/
       .exec(header)?.[1]
@@ -21,5 +21,16 @@ export function readNpy(url: URL): {
   if (dtype === 'f8') return { data: new Float64Array(bytes), dims }
   if (dtype === 'i4') return { data: new Int32Array(bytes), dims }
   if (dtype === 'i8') return { data: Array.from(new BigInt64Array(bytes), Number), dims }
+  if (dtype === 'u1') {
+    const all = new Uint8Array(bytes)
+    const [rows, columns] = dims
+    const byColumn = header.includes("'fortran_order': True")
+    return {
+      data: Array.from(all, (value, i) =>
+        byColumn ? (all[(i % columns) * rows + Math.floor(i / columns)] as number) : value,
+      ),
+      dims,
+    }
+  }
   throw new Error(`no fixture has dtype ${header}`)
 }

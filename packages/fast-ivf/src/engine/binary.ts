@@ -19,10 +19,28 @@ export function simdLevel(): SimdLevel | undefined {
 
 /** The kernels' bytes for a level. Sharing is one bit of the memory import, so one build serves both kinds. */
 export function kernelBytes(level: SimdLevel, shared: boolean, revectorized: boolean): Uint8Array<ArrayBuffer> {
-  const bytes = Uint8Array.from(atob(generated[level]), (char) => char.charCodeAt(0))
+  const baseline = fromHex(generated.baseline)
+  const bytes = level === 'baseline' ? baseline : fromPieces(baseline, generated.relaxed)
   if (!shared) clearSharedBit(bytes)
   // V8 keeps compiled code per content: another content is compiled anew, under the flags of now.
   return revectorized ? new Uint8Array([...bytes, 0, 2, 1, 114]) : bytes
+}
+
+function fromHex(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16))
+}
+
+/** Repeated bytes and own ones, piece after piece. */
+function fromPieces(source: Uint8Array, pieces: typeof generated.relaxed): Uint8Array<ArrayBuffer> {
+  const size = pieces.reduce((sum, [, length, own]) => sum + length + own.length / 2, 0)
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const [from, length, own] of pieces) {
+    bytes.set(source.subarray(from, from + length), at)
+    bytes.set(fromHex(own), at + length)
+    at += length + own.length / 2
+  }
+  return bytes
 }
 
 function clearSharedBit(bytes: Uint8Array): void {

@@ -5,6 +5,11 @@ import { type RecordFields, type RecordName, recordSize, writeRecord } from './l
 
 /** Work below this many multiply-adds is done at once on the calling thread: waking workers would cost more. */
 const WORTH_A_POOL = 2e7
+/** Bytes from which small blocks of scratch are cut: a short call needs many, and each would cost a search. */
+const CHUNK = 32768
+/** Chunks kept for the next calls. */
+const CHUNKS = 8
+const ALIGN = 64
 
 /** What an engine is made of; `runtime.ts` finds it out. */
 export interface EngineParts {
@@ -35,6 +40,8 @@ export class Engine {
   readonly #inline: Executor
   readonly #pool: Executor | undefined
   readonly #onClose: (engine: Engine, idle: boolean) => void
+  /** Chunks of scratch that nobody uses at present. */
+  readonly #chunks: number[] = []
   #closed = false
   #runs = 0
 
@@ -50,7 +57,7 @@ export class Engine {
 
   /** Bytes handed out at present. */
   get bytes(): number {
-    return this.#arena.used
+    return this.#arena.used - this.#chunks.length * CHUNK
   }
 
   /** The address of a block that lives until `free`. @throws IvfError ERR_MEMORY */
@@ -61,6 +68,16 @@ export class Engine {
 
   free(at: number): void {
     this.#arena.free(at)
+  }
+
+  /** A block of CHUNK bytes, until `returnChunk`. @throws IvfError ERR_MEMORY */
+  takeChunk(): number {
+    return this.#chunks.pop() ?? this.alloc(CHUNK)
+  }
+
+  returnChunk(at: number): void {
+    if (this.#chunks.length < CHUNKS) this.#chunks.push(at)
+    else this.free(at)
   }
 
   /** Runs `work` with scratch memory that is freed when it ends, however it ends. */
@@ -121,6 +138,8 @@ export class Engine {
 export class Scratch {
   readonly engine: Engine
   readonly #blocks: number[] = []
+  readonly #chunks: number[] = []
+  #filled = CHUNK
 
   constructor(engine: Engine) {
     this.engine = engine
@@ -128,8 +147,18 @@ export class Scratch {
 
   /** The address of `bytes` bytes, 64-byte aligned, their content undefined. */
   alloc(bytes: number): number {
-    const at = this.engine.alloc(bytes)
-    this.#blocks.push(at)
+    const size = Math.max(ALIGN, Math.ceil(bytes / ALIGN) * ALIGN)
+    if (size > CHUNK / 4) {
+      const at = this.engine.alloc(bytes)
+      this.#blocks.push(at)
+      return at
+    }
+    if (this.#filled + size > CHUNK) {
+      this.#chunks.push(this.engine.takeChunk())
+      this.#filled = 0
+    }
+    const at = (this.#chunks.at(-1) as number) + this.#filled
+    this.#filled += size
     return at
   }
 
@@ -149,5 +178,7 @@ export class Scratch {
 
   release(): void {
     for (const at of this.#blocks.splice(0)) this.engine.free(at)
+    for (const at of this.#chunks.splice(0)) this.engine.returnChunk(at)
+    this.#filled = CHUNK
   }
 }

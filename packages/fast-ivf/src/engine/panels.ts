@@ -45,7 +45,7 @@ export async function panelsOf(
   await engine.frame((scratch) => {
     const at = scratch.alloc(rows.byteLength)
     engine.floats(at, rows.length).set(rows)
-    return scatter(engine, panels, { rows: at, count, slots: 0, first: 0, dropZero: false, ...options }, signal)
+    return scatter(engine, panels, { rows: at, count, first: 0, dropZero: false, ...options }, signal)
   })
   return panels
 }
@@ -54,8 +54,7 @@ export interface ScatterOptions {
   /** Address of the rows, row-major. */
   rows: number
   count: number
-  /** Address of each row's slot, or 0: one after the other from `first`. */
-  slots: number
+  /** The first row's slot. */
   first: number
   /** Bias is half the squared norm (for l2) rather than 0. */
   halfNorm: boolean
@@ -72,14 +71,13 @@ export async function scatter(
   options: ScatterOptions,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { rows, count, slots, first } = options
+  const { rows, count, first } = options
   await engine.frame(async (scratch) => {
     const record = scratch.record('Scatter', {
       rows,
       dim: target.dim,
       count,
       block: BLOCK,
-      slots,
       first,
       panels: target.panels,
       bias: target.bias,

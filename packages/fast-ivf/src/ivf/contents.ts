@@ -2,7 +2,7 @@ import type { Matrix } from '../engine/vectors.js'
 import { IvfError } from '../errors.js'
 import type { LongCallOptions } from '../options.js'
 import type { Model } from './model.js'
-import { buildSegment, mergeSegments, type Segment, segmentBytes } from './segment.js'
+import { buildSegment, codedBytes, mergeSegments, type Segment, segmentBytes } from './segment.js'
 
 /** A model and what is stored under it. Never changed: a writer makes the next one, readers keep theirs. */
 export interface Contents {
@@ -66,16 +66,23 @@ export async function holding<T>({ model, segments }: Contents, read: () => Prom
   }
 }
 
-/** Bytes of the vectors, ids and centroids, which are kept as rows and as panels. */
+/** Bytes of codes, originals, ids and centroids, which are kept as rows and as panels. */
 export function contentsBytes({ model, segments }: Contents): number {
-  return segments.reduce((sum, segment) => sum + segmentBytes(segment), model.rows.byteLength * 2)
+  return segments.reduce((sum, segment) => sum + segmentBytes(model, segment), model.rows.byteLength * 2)
+}
+
+/** Bytes of codes and ids per vector: what an index takes without originals and centroids. */
+export function bytesPerCode({ model, segments, size }: Contents): number {
+  return size === 0 ? 0 : segments.reduce((sum, segment) => sum + codedBytes(model, segment), 0) / size
 }
 
 async function mergeLast(before: Contents, segments: Segment[], { signal }: LongCallOptions): Promise<void> {
+  const { model } = before
   while (segments.length > 1) {
     const [one, two] = segments.slice(-2) as [Segment, Segment]
-    if (one.count > MERGE_RATIO * two.count || segmentBytes(one) + segmentBytes(two) > MERGE_BYTES) return
-    const merged = await mergeSegments(before.model, one, two, { signal })
+    const bytes = segmentBytes(model, one) + segmentBytes(model, two)
+    if (one.count > MERGE_RATIO * two.count || bytes > MERGE_BYTES) return
+    const merged = await mergeSegments(model, one, two, { signal })
     segments.splice(-2, 2, merged)
     for (const part of [one, two]) if (!before.segments.includes(part)) part.held.release()
   }

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.js'
 export class Held {
   readonly #engine: Engine
   readonly #blocks: number[] = []
+  readonly #parts: Held[] = []
   #users = 1
 
   constructor(engine: Engine) {
@@ -16,6 +17,11 @@ export class Held {
     return at
   }
 
+  /** Lets a part go when this goes. */
+  adopt(part: Held): void {
+    this.#parts.push(part)
+  }
+
   retain(): void {
     this.#users++
   }
@@ -23,5 +29,6 @@ export class Held {
   release(): void {
     if (--this.#users > 0) return
     for (const at of this.#blocks.splice(0)) this.#engine.free(at)
+    for (const part of this.#parts.splice(0)) part.release()
   }
 }

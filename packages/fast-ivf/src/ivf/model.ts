@@ -1,7 +1,10 @@
 import type { Engine } from '../engine/engine.js'
-import { type Panels, panelsOf } from '../engine/panels.js'
+import type { Panels } from '../engine/panels.js'
 import type { Metric } from '../options.js'
-import { Held } from './held.js'
+import type { Quantizer } from '../quantizers/quantizer.js'
+import type { ChooseCells } from './choose.js'
+import type { Held } from './held.js'
+import type { Keep } from './originals.js'
 
 /** What training yields; never changed. */
 export interface Model {
@@ -11,21 +14,20 @@ export interface Model {
   readonly nlist: number
   /** nlist × dim */
   readonly rows: Float32Array
+  /** nlist: squared norms. */
+  readonly norms: Float32Array
   /** In panels, for the kernels. */
   readonly centroids: Panels
+  readonly choose: ChooseCells
+  readonly quantizer: Quantizer
+  /** In which form segments keep the vectors beside their codes. */
+  readonly keep: Keep
   readonly held: Held
 }
 
-/** A model of these centroids (nlist × dim). */
-export async function createModel(engine: Engine, metric: Metric, dim: number, rows: Float32Array): Promise<Model> {
-  const nlist = rows.length / dim
-  const held = new Held(engine)
-  try {
-    const alloc = (bytes: number): number => held.alloc(bytes)
-    const panels = await panelsOf(engine, alloc, rows, dim, { halfNorm: metric === 'l2' })
-    return { engine, metric, dim, nlist, rows, centroids: panels, held }
-  } catch (error) {
-    held.release()
-    throw error
-  }
+/** nlist */
+export function squaredNorms(rows: Float32Array, dim: number): Float32Array {
+  return Float32Array.from({ length: rows.length / dim }, (_, c) =>
+    rows.subarray(c * dim, (c + 1) * dim).reduce((sum, x) => sum + x * x, 0),
+  )
 }

@@ -1,21 +1,26 @@
-import { lanesOf, PRODUCTS } from '../clustering/nearest.js'
-import type { Engine, Scratch } from '../engine/engine.js'
+import { lanesOf } from '../clustering/nearest.js'
+import type { Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import { recordSize } from '../engine/layout.js'
-import { PANEL, type Panels, panelPairs } from '../engine/panels.js'
 import { records } from '../generated/kernels.js'
 import type { Metric } from '../options.js'
-import type { SearchResult } from '../result.js'
+import type { Codes, Prepared, Quantizer } from '../quantizers/quantizer.js'
+import type { Originals } from './originals.js'
 
-/** Queries in engine memory and the k nearest found so far of each, per lane. */
+/** Queries in engine memory and the nearest found so far of each, per lane. */
 export interface Search {
   readonly scratch: Scratch
   readonly metric: Metric
   readonly dim: number
+  readonly quantizer: Quantizer
+  readonly prepared: Prepared
+  /** Places per heap. */
   readonly k: number
   readonly nq: number
   /** Address: nq × dim. */
   readonly queries: number
+  /** Address: nq squared norms. */
+  readonly norms: number
   readonly heaps: number
   readonly heapStride: number
   readonly lanes: number
@@ -25,7 +30,8 @@ export interface Search {
 
 /** Where slots lie: slots count on from one store to the next. */
 export interface Store {
-  readonly vectors: Panels
+  readonly codes: Codes
+  readonly originals: Originals | undefined
   /** Address: an id per slot. */
   readonly ids: number
   /** The first slot's number. */
@@ -39,128 +45,114 @@ export interface ScanVisit {
   to: number
   /** Address: count query numbers. */
   queries: number
+  /** Address: count distances to the centroid, or 0. */
+  near: number
+  /** Address: count shares of the centroid in the query, or 0: all of it. */
+  share: number
+  /** Address: count norms ‖query − share · centroid‖, or 0. */
+  apart: number
   count: number
+}
+
+/** Only candidates that may be nearer than a query's limit are wanted, and compared exactly. */
+export interface Bound {
+  /** Address: nq limits. */
+  limits: number
+  /** Standard errors that an estimate may be wrong. */
+  epsilon: number
+  /** Address: per lane, 64 bytes apart, how many were compared. */
+  compared: number
+  /** Best estimates of a cell that are compared to find a query's first limit. */
+  seeds: number
 }
 
 /** Makes room for the answers of `nq` queries that lie at `queries`. */
 export async function beginSearch(
   scratch: Scratch,
-  settings: Pick<Search, 'metric' | 'dim' | 'k' | 'nq' | 'queries' | 'cost'>,
+  settings: Omit<Search, 'scratch' | 'heaps' | 'heapStride' | 'lanes'>,
 ): Promise<Search> {
   const { engine } = scratch
   const { k, nq, cost } = settings
   const lanes = engine.lanes(cost)
   const heapStride = nq * k * 8
   const heaps = scratch.alloc(heapStride * lanes)
-  await engine.run(
-    { kernel: 'clearHeaps', record: scratch.record('Heaps', { heaps, k }), count: nq * lanes },
-    { cost: 0 },
-  )
+  const record = scratch.record('Heaps', { heaps, k })
+  await engine.run({ kernel: 'clearHeaps', record, count: nq * lanes }, { cost: 0 })
   return { ...settings, scratch, heaps, heapStride, lanes }
 }
 
 /** Scans the visits, all queries of a visit at once. */
-export function scan(search: Search, visits: readonly ScanVisit[], options: RunOptions): Promise<void> {
-  const { scratch, dim, k, queries, heaps, heapStride, cost } = search
+export function scan(
+  search: Search,
+  visits: readonly ScanVisit[],
+  options: RunOptions,
+  bound: Bound = { limits: 0, epsilon: 0, compared: 0, seeds: 0 },
+): Promise<void> {
+  const { scratch, dim, k, metric, queries, norms, heaps, heapStride, cost, prepared } = search
+  const { packed, sums, kernel, cost: _, ...shape } = search.quantizer.scan
   const { engine } = scratch
   return engine.frame((own) => {
     const most = visits.reduce((max, visit) => Math.max(max, visit.count), 1)
-    const packed = Math.ceil(most / 4) * 4 * dim * 4
+    const bytes = Math.ceil(packed(most) / 16) * 16
+    const products = sums(most)
     const record = own.record('Scan', {
       visits: writeVisits(own, visits),
-      queries,
-      dim,
+      ...prepared,
+      ...shape,
       group: engine.tileRows,
       k,
       heaps,
       heapStride,
-      products: PRODUCTS,
-      packed,
-      ...lanesOf(own, cost, packed + PRODUCTS * 4),
-    })
-    return engine.run({ kernel: 'scanVisits', record, count: visits.length }, { cost, ...options })
-  })
-}
-
-/** Merges the lanes, resolves ids, sorts, and copies out to rows first … of the result. */
-export async function finishSearch(
-  search: Search,
-  stores: readonly Store[],
-  result: SearchResult,
-  first: number,
-): Promise<void> {
-  const { scratch, metric, dim, k, nq, queries, heaps, heapStride, lanes } = search
-  const { engine } = scratch
-  await engine.frame(async (own) => {
-    const size = recordSize('Span')
-    const spans = own.alloc(Math.max(1, stores.length) * size)
-    for (const [i, { slot, vectors, ids }] of stores.entries()) {
-      engine.ints(spans + i * size, 3).set([slot, vectors.panels, ids])
-    }
-    const record = own.record('Finish', {
-      heaps,
-      heapStride,
-      lanes,
-      k,
-      dim,
-      spans,
-      nspans: stores.length,
+      products,
+      packed: bytes,
+      ...lanesOf(own, cost, bytes + products * 4 + bound.seeds * 8),
+      ...bound,
       queries,
+      vectorDim: dim,
+      norms,
+      kept: visits[0]?.store.originals?.form ?? 0,
       squared: metric === 'l2' ? 1 : 0,
     })
-    await engine.run(
-      { kernel: 'finishQueries', record, count: nq },
-      { cost: nq * k * (metric === 'l2' ? dim * 4 : 16) },
-    )
+    return engine.run({ kernel, record, count: visits.length }, { cost, ...options })
   })
-  copyOut(engine, search, result, first)
-}
-
-function copyOut(engine: Engine, { metric, k, nq, heaps }: Search, result: SearchResult, first: number): void {
-  const sign = metric === 'l2' ? 1 : -1
-  for (let q = 0; q < nq; q++) {
-    const distances = engine.floats(heaps + q * k * 8, k)
-    const ids = engine.ints(heaps + q * k * 8 + k * 4, k)
-    const at = (first + q) * result.k
-    let count = 0
-    while (count < k && (distances[count] as number) < Number.POSITIVE_INFINITY) {
-      result.ids[at + count] = ids[count] as number
-      // Adding 0 makes −0 an ordinary zero.
-      result.scores[at + count] = sign * (distances[count] as number) + 0
-      count++
-    }
-    result.counts[first + q] = count
-  }
 }
 
 const FIELDS = Object.keys(records.Visit)
-const [PANELS, BIAS, SLOT, NPANELS, FROM, TO, QUERIES, COUNT] = (
-  [
-    'panels',
-    'bias',
-    'slot',
-    'npanels',
-    'from',
-    'to',
-    'queries',
-    'count',
-  ] as const satisfies (keyof typeof records.Visit)[]
-).map((field) => FIELDS.indexOf(field)) as [number, number, number, number, number, number, number, number]
+const fieldOf = (field: keyof typeof records.Visit): number => FIELDS.indexOf(field)
+const [CODES, FACTORS, STRIDE, ORIGINALS, SLOT, FROM, TO] = [
+  fieldOf('codes'),
+  fieldOf('factors'),
+  fieldOf('stride'),
+  fieldOf('originals'),
+  fieldOf('slot'),
+  fieldOf('from'),
+  fieldOf('to'),
+]
+const [QUERIES, NEAR, SHARE, APART, COUNT] = [
+  fieldOf('queries'),
+  fieldOf('near'),
+  fieldOf('share'),
+  fieldOf('apart'),
+  fieldOf('count'),
+]
 
-/** Visits of whole panels; the slots before and after the wanted ones are computed and ignored. */
 function writeVisits(scratch: Scratch, visits: readonly ScanVisit[]): number {
-  const at = scratch.alloc(Math.max(1, visits.length) * FIELDS.length * 4)
-  const ints = scratch.engine.ints(at, visits.length * FIELDS.length)
-  visits.forEach(({ store: { vectors, slot }, from, to, queries, count }, i) => {
-    const record = i * FIELDS.length
-    const panel = Math.floor(from / PANEL)
-    ints[record + PANELS] = vectors.panels + panel * PANEL * vectors.dim * 4
-    ints[record + BIAS] = vectors.bias + panel * PANEL * 4
-    ints[record + SLOT] = slot + panel * PANEL
-    ints[record + NPANELS] = panelPairs(to - panel * PANEL)
-    ints[record + FROM] = from - panel * PANEL
-    ints[record + TO] = to - panel * PANEL
+  const size = recordSize('Visit') / 4
+  const at = scratch.alloc(Math.max(1, visits.length) * size * 4)
+  const ints = scratch.engine.ints(at, visits.length * size)
+  visits.forEach(({ store: { codes, originals, slot }, from, to, queries, near, share, apart, count }, i) => {
+    const record = i * size
+    ints[record + CODES] = codes.codes
+    ints[record + FACTORS] = codes.factors
+    ints[record + STRIDE] = codes.stride
+    ints[record + ORIGINALS] = originals?.rows ?? 0
+    ints[record + SLOT] = slot
+    ints[record + FROM] = from
+    ints[record + TO] = to
     ints[record + QUERIES] = queries
+    ints[record + NEAR] = near
+    ints[record + SHARE] = share
+    ints[record + APART] = apart
     ints[record + COUNT] = count
   })
   return at

@@ -1,26 +1,32 @@
 import { assign } from '../clustering/nearest.js'
-import type { Engine } from '../engine/engine.js'
 import { chunkRows, loadRows } from '../engine/load.js'
-import { allocPanels, type Panels, type ScatterOptions, scatter } from '../engine/panels.js'
 import { type Matrix, pick } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
+import type { Codes } from '../quantizers/quantizer.js'
 import { Held } from './held.js'
 import type { Model } from './model.js'
+import { allocOriginals, copyOriginals, keepRows, type Originals, originalsBytes } from './originals.js'
 
-/** Vectors stored under a model, cell by cell, in panels that run on from cell to cell; never changed once built. */
+/** Vectors stored under a model, cell by cell, in slots that run on from cell to cell; never changed once built. */
 export interface Segment {
   readonly count: number
   /** nlist + 1: cell c holds the slots starts[c] … starts[c + 1]. */
   readonly starts: Uint32Array
-  readonly vectors: Panels
+  readonly codes: Codes
+  readonly originals: Originals | undefined
   /** Address: count ids. */
   readonly ids: number
   readonly held: Held
 }
 
+/** Bytes of a segment without the originals. */
+export function codedBytes({ quantizer }: Model, { count, starts }: Segment): number {
+  return quantizer.bytes(count) + count * 4 + starts.byteLength
+}
+
 /** Bytes of a segment. */
-export function segmentBytes({ vectors, count, starts }: Segment): number {
-  return vectors.npanels * 8 * (vectors.dim + 1) * 4 + count * 4 + starts.byteLength
+export function segmentBytes(model: Model, segment: Segment): number {
+  return codedBytes(model, segment) + originalsBytes(segment.originals, segment.count)
 }
 
 /** Gives each row to its nearest cell and stores it. Rows are copied in twice, so that memory holds only the segment. */
@@ -30,38 +36,41 @@ export async function buildSegment(
   firstId: number,
   options: LongCallOptions,
 ): Promise<Segment> {
-  const { engine, dim, nlist } = model
+  const { engine, dim, nlist, quantizer } = model
+  const { signal } = options
   const { rows: count } = matrix
   const chunk = Math.min(count, chunkRows(dim))
-  const load = { normalize: model.metric === 'cosine', name: 'vectors', signal: options.signal }
+  const load = { normalize: model.metric === 'cosine', name: 'vectors', signal }
   return engine.frame(async (scratch) => {
     const rows = scratch.alloc(chunk * dim * 4)
     const labels = scratch.alloc(count * 4)
     for (let from = 0; from < count; from += chunk) {
       const to = Math.min(from + chunk, count)
       await loadRows(engine, matrix, from, to, rows, load)
-      await assign(
-        engine,
-        model.centroids,
-        { rows, count: to - from },
-        { labels: labels + from * 4, distances: 0 },
-        options,
-      )
+      const out = { labels: labels + from * 4, distances: 0 }
+      await assign(engine, model.centroids, { rows, count: to - from }, out, { signal })
       options.onProgress?.({ phase: 'assign', done: to, total: count })
     }
     const starts = new Uint32Array(nlist + 1)
     const order = rowsByCell(engine.ints(labels, count), starts)
-    return newSegment(model, starts, async (vectors, ids) => {
+    return newSegment(model, starts, async ({ codes, originals, ids }) => {
       engine.ints(ids, count).set(order.map((row) => firstId + row))
+      // The labels in the order of the slots.
+      const cells = engine.ints(labels, count)
+      for (let cell = 0; cell < nlist; cell++) cells.fill(cell, starts[cell], starts[cell + 1])
       for (let from = 0; from < count; from += chunk) {
         const to = Math.min(from + chunk, count)
-        await loadRows(engine, pick(matrix, order.subarray(from, to)), 0, to - from, rows, load)
-        await scatter(
-          engine,
-          vectors,
-          { ...scatterOptions(model), rows, count: to - from, slots: 0, first: from },
-          options.signal,
-        )
+        const part = pick(matrix, order.subarray(from, to))
+        await loadRows(engine, part, 0, to - from, rows, load)
+        await engine.frame(async (own) => {
+          const vectors = { rows, cells: labels + from * 4, count: to - from }
+          const codeRows = await quantizer.encode(own, vectors, { signal })
+          await quantizer.write(codes, codeRows, from, to - from, { signal })
+        })
+        if (originals) {
+          const origin = (row: number): number => part.origin?.(row) ?? row
+          await keepRows(engine, originals, rows, from, to - from, dim, { signal, name: 'vectors', origin })
+        }
         options.onProgress?.({ phase: 'fill', done: to, total: count })
       }
     })
@@ -75,87 +84,81 @@ export async function mergeSegments(
   two: Segment,
   options: LongCallOptions,
 ): Promise<Segment> {
-  const { engine, dim, nlist } = model
+  const { engine, quantizer } = model
+  const { signal } = options
+  const { codeSize } = quantizer
   const starts = one.starts.map((start, cell) => start + (two.starts[cell] as number))
-  return newSegment(model, starts, async (vectors, ids) => {
-    for (const part of [one, two]) {
-      const slots = new Uint32Array(part.count)
-      for (let cell = 0; cell < nlist; cell++) {
-        const [from, to] = [part.starts[cell] as number, part.starts[cell + 1] as number]
-        const first =
-          part === one
-            ? (starts[cell] as number)
-            : (starts[cell] as number) + (one.starts[cell + 1] as number) - (one.starts[cell] as number)
-        for (let slot = from; slot < to; slot++) slots[slot] = first + slot - from
+  const runs = runsOf(one, two)
+  return newSegment(model, starts, ({ codes, originals, ids }) =>
+    engine.frame(async (scratch) => {
+      const chunk = chunkRows(codeSize / 4)
+      const rows = scratch.alloc(Math.min(chunk, one.count + two.count) * codeSize)
+      let slot = 0
+      let filled = 0
+      for (const { from, first, count } of runs) {
+        engine.ints(ids + slot * 4, count).set(engine.ints(from.ids + first * 4, count))
+        if (originals && from.originals) copyOriginals(engine, from.originals, first, originals, slot, count)
+        for (let done = 0; done < count; ) {
+          const part = Math.min(count - done, chunk - filled)
+          await quantizer.read(from.codes, rows + filled * codeSize, first + done, part, { signal })
+          filled += part
+          done += part
+          if (filled === chunk) await flush(slot + done)
+        }
+        slot += count
       }
-      const target = engine.ints(ids, one.count + two.count)
-      engine.ints(part.ids, part.count).forEach((id, slot) => {
-        target[slots[slot] as number] = id
-      })
-      await moveRows(model, part, slots, vectors, options)
-    }
-  })
+      await flush(slot)
 
-  async function moveRows(
-    to: Model,
-    part: Segment,
-    slots: Uint32Array,
-    vectors: Panels,
-    { signal }: LongCallOptions,
-  ): Promise<void> {
-    const chunk = Math.min(part.count, chunkRows(dim))
-    await engine.frame(async (scratch) => {
-      const rows = scratch.alloc(chunk * dim * 4)
-      const at = scratch.alloc(chunk * 4)
-      for (let from = 0; from < part.count; from += chunk) {
-        const count = Math.min(chunk, part.count - from)
-        await gather(engine, part.vectors, from, count, rows, signal)
-        engine.ints(at, count).set(slots.subarray(from, from + count))
-        await scatter(engine, vectors, { ...scatterOptions(to), rows, count, slots: at, first: 0 }, signal)
+      async function flush(end: number): Promise<void> {
+        if (filled > 0) await quantizer.write(codes, rows, end - filled, filled, { signal })
+        filled = 0
       }
-    })
-  }
+    }),
+  )
 }
 
-/** Reads slots first … first + count back as rows. */
-export async function gather(
-  engine: Engine,
-  vectors: Panels,
-  first: number,
-  count: number,
-  rows: number,
-  signal?: AbortSignal,
-): Promise<void> {
-  await engine.frame((scratch) => {
-    const block = 64
-    const record = scratch.record('Gather', { panels: vectors.panels, dim: vectors.dim, first, block, count, rows })
-    return engine.run(
-      { kernel: 'gatherRows', record, count: Math.ceil(count / block) },
-      { cost: count * vectors.dim * 4, signal },
-    )
-  })
+/** Slots of one segment that follow each other in the merged one, too. */
+interface SlotRun {
+  from: Segment
+  first: number
+  count: number
+}
+
+/** Where the merged segment's slots come from, in their order. */
+function runsOf(one: Segment, two: Segment): SlotRun[] {
+  const runs: SlotRun[] = []
+  for (let cell = 0; cell + 1 < one.starts.length; cell++) {
+    for (const from of [one, two]) {
+      const first = from.starts[cell] as number
+      const count = (from.starts[cell + 1] as number) - first
+      const last = runs.at(-1)
+      if (count === 0) continue
+      if (last?.from === from) last.count += count
+      else runs.push({ from, first, count })
+    }
+  }
+  return runs
 }
 
 async function newSegment(
   model: Model,
   starts: Uint32Array,
-  fill: (vectors: Panels, ids: number) => Promise<void>,
+  fill: (segment: Segment) => Promise<void>,
 ): Promise<Segment> {
-  const held = new Held(model.engine)
+  const { engine, quantizer, keep, dim, nlist } = model
+  const held = new Held(engine)
   try {
-    const count = starts[model.nlist] as number
-    const vectors = allocPanels(model.engine, (bytes) => held.alloc(bytes), count, model.dim)
-    const ids = held.alloc(count * 4)
-    await fill(vectors, ids)
-    return { count, starts, vectors, ids, held }
+    const count = starts[nlist] as number
+    const alloc = (bytes: number): number => held.alloc(bytes)
+    const codes = quantizer.alloc(alloc, count)
+    const originals = allocOriginals(alloc, keep, dim, count)
+    const segment = { count, starts, codes, originals, ids: held.alloc(count * 4), held }
+    await fill(segment)
+    return segment
   } catch (error) {
     held.release()
     throw error
   }
-}
-
-function scatterOptions({ metric }: Model): Pick<ScatterOptions, 'halfNorm' | 'dropZero'> {
-  return { halfNorm: metric === 'l2', dropZero: metric === 'cosine' }
 }
 
 /** Counts labels into `starts` and returns the rows in the order of their cells: rows of a cell keep their order. */

@@ -110,8 +110,7 @@ export class Scatter {
   dim: u32
   count: u32
   block: u32 // rows per item
-  slots: usize // count: where each row goes, or 0: row i to slot first + i
-  first: u32
+  first: u32 // row i goes to slot first + i
   panels: usize // out: panels of dim × 8
   bias: usize // out: per slot, half the squared norm (halfNorm 1) or 0; infinite for a row that is never an answer
   halfNorm: u32
@@ -125,10 +124,10 @@ export function scatterRows(record: usize, from: u32, to: u32, lane: u32): void 
   const end = min(to * r.block, r.count)
   let i = from * r.block
   while (i < end) {
-    const slot = r.slots ? load<u32>(r.slots + ((<usize>i) << 2)) : r.first + i
+    const slot = r.first + i
     const row = r.rows + ((<usize>i * dim) << 2)
     const panel = r.panels + ((<usize>(slot >> 3) * dim) << 5)
-    const whole = !r.slots && (slot & 7) == 0 && i + 8 <= end
+    const whole = (slot & 7) == 0 && i + 8 <= end
     if (whole) packPanel(row, dim, panel)
     else scatterRow(row, dim, panel + ((<usize>(slot & 7)) << 2))
     const count: u32 = whole ? 8 : 1

@@ -41,6 +41,32 @@ export function offer(products: usize, bias: usize, count: u32, slot: u32, heap:
   }
 }
 
+/** Offers the distances of `count` consecutive slots to one heap; infinite and NaN distances are never kept. */
+export function offerDistances(distances: usize, count: u32, slot: u32, heap: usize, k: u32): void {
+  let limit = load<f32>(heap)
+  let worst = f32x4.splat(limit)
+  let i: u32 = 0
+  for (; i + 16 <= count; i += 16) {
+    const m0 = f32x4.le(v128.load(distances), worst), m1 = f32x4.le(v128.load(distances, 16), worst)
+    const m2 = f32x4.le(v128.load(distances, 32), worst), m3 = f32x4.le(v128.load(distances, 48), worst)
+    if (v128.any_true(v128.or(v128.or(m0, m1), v128.or(m2, m3)))) {
+      let bits: u32 = i32x4.bitmask(m0) | (i32x4.bitmask(m1) << 4) | (i32x4.bitmask(m2) << 8) | (i32x4.bitmask(m3) << 12)
+      while (bits) {
+        const j = ctz(bits)
+        bits &= bits - 1
+        limit = push(load<f32>(distances + ((<usize>j) << 2)), slot + i + j, heap, k)
+      }
+      worst = f32x4.splat(limit)
+    }
+    distances += 64
+  }
+  for (; i < count; i++) {
+    const d = load<f32>(distances)
+    if (d <= limit) limit = push(d, slot + i, heap, k)
+    distances += 4
+  }
+}
+
 /** Puts (d, slot) in place of the root if it is nearer; returns the root's distance. */
 export function push(d: f32, slot: u32, heap: usize, k: u32): f32 {
   const slots = heap + ((<usize>k) << 2)
@@ -48,6 +74,15 @@ export function push(d: f32, slot: u32, heap: usize, k: u32): f32 {
   if (!(d < Infinity) || !farther(root, load<u32>(slots), d, slot)) return root
   sink(d, slot, 0, heap, slots, k)
   return load<f32>(heap)
+}
+
+/** As `push`, unless the slot is in the heap already. */
+export function pushOnce(d: f32, slot: u32, heap: usize, k: u32): void {
+  const slots = heap + ((<usize>k) << 2)
+  if (!(d < Infinity) || !farther(load<f32>(heap), load<u32>(slots), d, slot)) return
+  const end = slots + ((<usize>k) << 2)
+  for (let at = slots; at < end; at += 4) if (load<u32>(at) == slot) return
+  sink(d, slot, 0, heap, slots, k)
 }
 
 /** Sorts the heap, nearest first; empty places (infinite) come last. */

@@ -35,7 +35,6 @@ describe.each(['cosine', 'l2'] as const)('metric %s', (metric) => {
           await scatter(engine, table, {
             rows: from,
             count: k,
-            slots: 0,
             first: 0,
             halfNorm: metric === 'l2',
             dropZero: false,

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { exactSearch, FastIVF, IvfError, type IvfErrorCode, type Vectors } from '../../src/index.js'
+import { exactSearch, FastIVF, type IvfErrorCode, type Vectors } from '../../src/index.js'
 import { mixture } from '../mixture.js'
+import { refusal } from '../refusal.js'
 
 const DIM = 16
 const vectors = mixture(300, DIM, 1)
@@ -16,16 +17,6 @@ function withRow(row: number, value: number): Float32Array {
   const copy = vectors.slice()
   copy[row * DIM + 3] = value
   return copy
-}
-
-async function refusal(call: Promise<unknown> | (() => unknown)): Promise<IvfError> {
-  try {
-    await (typeof call === 'function' ? call() : call)
-  } catch (error) {
-    expect(error).toBeInstanceOf(IvfError)
-    return error as IvfError
-  }
-  throw new Error('it was accepted')
 }
 
 const bad: [string, () => Vectors, IvfErrorCode, RegExp][] = [

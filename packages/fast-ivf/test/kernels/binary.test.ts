@@ -2,21 +2,43 @@ import { describe, expect, test } from 'vitest'
 import { kernelBytes, simdLevel } from '../../src/engine/binary.js'
 import type { Kernel } from '../../src/engine/executor.js'
 import { writeRecord } from '../../src/engine/layout.js'
+import { records } from '../../src/generated/kernels.js'
 import { selfCheck } from '../../src/self-check.js'
 import { machines, wholes } from './machine.js'
 
 const KERNELS = [
   'addToSums',
   'assignRows',
+  'byteQueries',
   'clearHeaps',
+  'decodeProduct',
+  'decodeScalar',
+  'encodeProduct',
+  'encodeScalar',
   'finishQueries',
   'gatherRows',
+  'keepRows',
+  'lookUpTables',
   'means',
   'nearestCells',
+  'nibbleTables',
   'prepareRows',
   'products',
-  'scanVisits',
+  'readNibbles',
+  'readQuads',
+  'readRows',
+  'rotateRows',
+  'scanLookUp',
+  'scanNibbles',
+  'scanPanels',
+  'scanQuads',
   'scatterRows',
+  'signTables',
+  'unrotateRows',
+  'updateLimits',
+  'writeNibbles',
+  'writeQuads',
+  'writeRows',
 ]
 
 describe.each(machines.map(({ level }) => level))('the %s binary', (level) => {
@@ -92,28 +114,41 @@ test('the level is one that validates', () => {
 })
 
 describe('the check of the widened kernels', () => {
-  const good = machines[0]?.exports.products as Kernel
-  const check = (products: Kernel): boolean => selfCheck({ products }, machines[0]?.memory as WebAssembly.Memory)
+  const { exports, memory } = machines[0] as (typeof machines)[number]
+  const { products, scanQuads } = exports
+  const check = (kernels: Partial<Record<'products' | 'scanQuads', Kernel>>): boolean =>
+    selfCheck({ products, scanQuads, ...kernels }, memory)
 
   test('passes kernels that are right', () => {
-    expect(check(good)).toBe(true)
+    expect(check({})).toBe(true)
   })
 
   test('refuses one wrong product, at once or only after a while', () => {
-    const memory = machines[0]?.memory as WebAssembly.Memory
     let calls = 0
     const spoilt =
       (after: number): Kernel =>
       (record, from, to, lane) => {
-        good(record, from, to, lane)
+        products(record, from, to, lane)
         const out = new DataView(memory.buffer).getUint32(record + 32, true)
         const last = new Float32Array(memory.buffer, out, 12 * 48).subarray(-1)
         if (calls++ >= after) last[0] = (last[0] as number) + 1
       }
-    expect(check(spoilt(0))).toBe(false)
+    expect(check({ products: spoilt(0) })).toBe(false)
     calls = 0
-    expect(check(spoilt(250))).toBe(false)
-    expect(check(() => {})).toBe(false)
+    expect(check({ products: spoilt(250) })).toBe(false)
+    expect(check({ products: () => {} })).toBe(false)
+  })
+
+  test('refuses one wrong sum of bytes', () => {
+    const field = (record: number, name: keyof typeof records.Scan): number =>
+      new DataView(memory.buffer).getUint32(record + Object.keys(records.Scan).indexOf(name) * 4, true)
+    const spoilt: Kernel = (record, from, to, lane) => {
+      scanQuads(record, from, to, lane)
+      const nearest = new Float32Array(memory.buffer, field(record, 'heaps'), 1)
+      nearest[0] = (nearest[0] as number) - 1
+    }
+    expect(check({ scanQuads: spoilt })).toBe(false)
+    expect(check({ scanQuads: () => {} })).toBe(false)
   })
 })
 

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { kernelBytes, type SimdLevel } from '../../src/engine/binary.js'
 import type { Kernel, KernelName } from '../../src/engine/executor.js'
 import { type RecordFields, type RecordName, recordSize, writeRecord } from '../../src/engine/layout.js'
+import { records } from '../../src/generated/kernels.js'
 
 const GUARD = 64
 const PAGE = 65536
@@ -18,6 +19,8 @@ export interface Machine {
   floats(at: number, count: number): Float32Array
   ints(at: number, count: number): Uint32Array
   record<N extends RecordName>(name: N, fields: RecordFields<N>): number
+  /** A record whose other fields are 0. */
+  sparse<N extends RecordName>(name: N, fields: Partial<RecordFields<N>>): number
   /** Runs items 0 … count, in `parts` calls, and looks at the guards. */
   run(kernel: KernelName, record: number, count: number, lane?: number): void
   /** Forgets all blocks. */
@@ -67,6 +70,11 @@ export function machine(level: SimdLevel): Machine {
         if (bytes[at] !== 0xa5) throw new Error(`byte ${at} beside a block was written`)
     }
   }
+  const record = <N extends RecordName>(name: N, fields: RecordFields<N>): number => {
+    const at = room(recordSize(name) / 4)
+    writeRecord(memory.buffer, at, name, fields)
+    return at
+  }
   return {
     level,
     exports,
@@ -76,10 +84,10 @@ export function machine(level: SimdLevel): Machine {
     putInts,
     floats,
     ints,
-    record(name, fields) {
-      const at = room(recordSize(name) / 4)
-      writeRecord(memory.buffer, at, name, fields)
-      return at
+    record,
+    sparse<N extends RecordName>(name: N, fields: Partial<RecordFields<N>>) {
+      const none = Object.fromEntries(Object.keys(records[name]).map((field) => [field, 0]))
+      return record(name, { ...none, ...fields } as RecordFields<N>)
     },
     run(kernel, record, count, lane = 0) {
       exports[kernel](record, 0, count, lane)

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { recordSize } from '../../src/engine/layout.js'
+import { records } from '../../src/generated/kernels.js'
 import { expectSame, type Machine, machines, numbers, wholes } from './machine.js'
 import { type Near, nearest, panelsOf, rowOf, sorted, squaredDistance } from './reference.js'
 
+const [EXACT, KNOWN] = [1, 4]
 const dims = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 40 }) }, fc.integer({ min: 41, max: 1025 }))
 const any = fc.record({
   dim: dims,
@@ -32,7 +33,7 @@ describe.each(machines)('$level kernels', (m) => {
     expect([...m.floats(heaps, 30)]).toEqual([...empty, ...empty, ...empty])
   })
 
-  test('scanVisits and finishQueries find the k nearest in the cells visited, on any lanes and strips', () => {
+  test('scanPanels and finishQueries find the k nearest in the cells visited, on any lanes and strips', () => {
     fc.assert(
       fc.property(any, (c) => scanAndFinish(m, c)),
       { numRuns: 150 },
@@ -90,36 +91,19 @@ function scanAndFinish(
   const products = Math.ceil(nq / 4) * 4 * 16 * strip
   const scratchStride = packed + products * 4
   const at = m.put(queries.rows)
-  const scan = {
-    visits: m.putInts(visits.flat()),
-    queries: at,
-    dim,
-    group,
-    k,
-    heaps,
-    heapStride,
-    scratch: m.room((scratchStride / 4) * lanes),
-    scratchStride,
-    products,
-    packed,
-  }
-  const record = m.record('Scan', scan)
+  const record = m.sparse('Scan', {
+    ...{ visits: m.putInts(visits.flat()), tables: at, tableSize: dim * 4, dim, group, nfactors: 1, k },
+    ...{ heaps, heapStride, scratch: m.room((scratchStride / 4) * lanes), scratchStride, products, packed },
+  })
   // In any order: of equals, the one seen first is not always the one that stays.
   const order = visits.map((_, item) => ({ item, turn: random() })).sort((a, b) => a.turn - b.turn)
-  for (const { item } of order) m.exports.scanVisits(record, item, item + 1, random() % lanes)
+  for (const { item } of order) m.exports.scanPanels(record, item, item + 1, random() % lanes)
   const spans = m.putInts(stores.flatMap(({ slot, panels, ids }) => [slot, panels, m.putInts(ids)]))
-  const finish = {
-    heaps,
-    heapStride,
-    lanes,
-    k,
-    dim,
-    spans,
-    nspans: raw ? 0 : stores.length,
-    queries: at,
-    squared: +squared,
-  }
-  m.run('finishQueries', m.record('Finish', finish), nq)
+  const finish = m.sparse('Finish', {
+    ...{ heaps, heapStride, lanes, k, mode: squared ? EXACT : KNOWN },
+    ...{ spans, nspans: raw ? 0 : stores.length, queries: at, vectorDim: dim, squared: +squared },
+  })
+  m.run('finishQueries', finish, nq)
 
   for (let q = 0; q < nq; q++) {
     const query = rowOf(queries, q)
@@ -190,19 +174,12 @@ function visitsOf(m: Machine, stores: Stored[], nq: number, random: () => number
       const visitors = Array.from({ length: nq }, (_, q) => q).filter(() => random() % 3 > 0)
       if (from === to || visitors.length === 0) return
       for (const q of visitors) seen[q]?.push([store, cell])
-      const panel = Math.floor(from / 8)
-      const npanels = Math.ceil((to - panel * 8) / 16) * 2
-      const visit = [
-        store.panels + panel * 8 * store.table.dim * 4,
-        store.biasAt + panel * 32,
-        store.slot + panel * 8,
-        npanels,
-        from - panel * 8,
-        to - panel * 8,
-      ]
-      visits.push([...visit, m.putInts(visitors), visitors.length])
+      const visit = {
+        ...{ codes: store.panels, factors: store.biasAt, stride: store.bias.length, originals: 0, slot: store.slot },
+        ...{ from, to, queries: m.putInts(visitors), near: 0, apart: 0, count: visitors.length },
+      }
+      visits.push(Object.keys(records.Visit).map((field) => visit[field as keyof typeof visit] ?? 0))
     })
   }
-  expect(recordSize('Visit')).toBe(32)
   return [visits, seen]
 }

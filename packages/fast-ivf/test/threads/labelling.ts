@@ -28,7 +28,7 @@ export async function labelling(engine: Engine, items: number, options: RunOptio
       all[i] = ((row >> (k & 7)) & 1) ^ (((row * 31 + k * 17) % 13) & 1) ? 1 : -1
     })
     const table = allocPanels(engine, (bytes) => scratch.alloc(bytes), CENTROIDS, DIM)
-    await scatter(engine, table, { rows, count: CENTROIDS, slots: 0, first: 0, halfNorm: true, dropZero: false })
+    await scatter(engine, table, { rows, count: CENTROIDS, first: 0, halfNorm: true, dropZero: false })
     const indices = scratch.alloc(count * 4)
     engine.ints(indices, count).forEach((_, i, all) => {
       all[i] = (i * 7) % CENTROIDS

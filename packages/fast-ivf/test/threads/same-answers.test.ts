@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { exactSearch, FastIVF, KMeans, type Metric, MiniBatchKMeans } from '../../src/index.js'
+import {
+  exactSearch,
+  FastIVF,
+  FastIVFPQ,
+  IvfIndex,
+  type IvfIndexSearchOptions,
+  KMeans,
+  type Metric,
+  MiniBatchKMeans,
+  type SearchResult,
+} from '../../src/index.js'
 import { mixture } from '../mixture.js'
 
 const DIM = 40
@@ -56,6 +66,70 @@ describe('the same bytes on any number of threads', () => {
       await two.train(base)
       return bytes(one.centroids, two.centroids, await one.predict(more), await two.predict(more))
     }))
+})
+
+describe('codes: the same bytes on any number of threads', () => {
+  // Many cells are chosen by an index of their own.
+  test.each([
+    ['IVF64,SQ1', 'cosine'],
+    ['IVF64,SQ2', 'l2'],
+    ['IVF64,SQ4', 'ip'],
+    ['IVF64,SQ8', 'cosine'],
+    ['IVF600,SQ1', 'l2'],
+    ['IVF600,SQ4', 'cosine'],
+    ['IVF64,PQ20x4', 'l2'],
+    ['IVF64,PQ10x6', 'ip'],
+    ['OPQ20,IVF64,PQ20x4', 'cosine'],
+  ] as const)('IvfIndex %s: build, add, search by %s', (spec, metric) =>
+    onAnyThreads(async (threads) => {
+      const options = { spec, metric, dim: DIM, threads, kmeansIterations: 3, kmeansPointsPerCentroid: 32, seed: 5 }
+      const index = await IvfIndex.build(base, options)
+      await index.add(more)
+      const nprobe = spec.includes('600') ? 36 : 40
+      const bounded = spec.includes('SQ')
+      const asked: IvfIndexSearchOptions[] = [
+        ...[{}, { rescore: false }, { rescoreFactor: 3 }, { rescoreNumSamples: 8 }],
+        ...(bounded ? [{ epsilon: 0.5 }, { epsilon: 3, k: 1 }, { rescore: false, confidence: true }] : []),
+      ]
+      const found: SearchResult[] = []
+      for (const one of asked) found.push(await index.search(queries, { k: 20, nprobe, ...one }))
+      const all = found.map(({ ids, scores, counts, errors, confidences, work }) =>
+        bytes(
+          ids,
+          scores,
+          counts,
+          errors ?? ids,
+          confidences ?? ids,
+          Float64Array.of(work.vectors, work.cells, work.rescored),
+        ),
+      )
+      if (!spec.includes('600')) expect(found[0]?.work.vectors).toBeGreaterThan(5e6)
+      all.push(bytes(index.centroids, index.cellSizes, Float64Array.of(index.bytes)))
+      await index.close()
+      return Buffer.concat(all)
+    }),
+  )
+
+  test.each([16, 40])('FastIVFPQ of %i codewords: train, add, search', (pqNumCentroids) =>
+    onAnyThreads(async (threads) => {
+      const pq = { pqNumSubvectors: 20, pqNumCentroids, kmeansPqMaxSteps: 20 }
+      const index = new FastIVFPQ(DIM, { nlist: 64, threads, kmeansMaxSteps: 12, seed: 5, ...pq })
+      await index.train(base)
+      await index.add(more)
+      const parts: Buffer[] = []
+      for (const options of [
+        {},
+        { rescore: true },
+        { rescore: true, rescoreNumSamples: 10 },
+        { rescoreFactor: 2, sort: false },
+      ]) {
+        const found = await index.search(queries, { k: 30, nprobe: 40, ratioThreshold: 0.2, ...options })
+        parts.push(bytes(found.ids, found.scores, found.counts))
+      }
+      await index.close()
+      return Buffer.concat(parts)
+    }),
+  )
 })
 
 describe('one pool', () => {

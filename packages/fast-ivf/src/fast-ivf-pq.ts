@@ -1,0 +1,136 @@
+import { toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
+import { InvertedFile, type IvfPlan } from './inverted-file.js'
+import type { Keep } from './ivf/originals.js'
+import {
+  type FastIVFOptions,
+  KEEPS,
+  originalPlan,
+  type RescoreOptions,
+  rescoring,
+  type SearchOptions,
+  searchSettings,
+} from './ivf-options.js'
+import type { LongCallOptions } from './options.js'
+import { product } from './quantizers/product/product.js'
+import type { SearchResult } from './result.js'
+
+/** Options of `FastIVFPQ`; the defaults are the original's. */
+export interface FastIVFPQOptions extends FastIVFOptions {
+  /** Codewords per subvector, 2 to 65,536; a code takes ⌈log₂⌉ of it bits. Default 128. */
+  pqNumCentroids?: number
+  /** Subvectors per vector; must divide dim. Default 32. */
+  pqNumSubvectors?: number
+  /** Rows per step of the codebooks' k-means. Default 128. */
+  kmeansPqBatchSize?: number
+  /** Convergence at which it stops. Default 5e-5. */
+  kmeansPqTol?: number
+  /** Steps at which it stops. Default 1000. */
+  kmeansPqMaxSteps?: number
+  /** Default of the search option. Default −1: all candidates. */
+  rescoreNumSamples?: number
+  /** In which form the vectors are kept for rescoring; 'none' keeps codes only. Default 'f32'. */
+  keep?: Keep
+  /** Codebooks to use instead of training some: pqNumSubvectors × pqNumCentroids × (dim / pqNumSubvectors). */
+  codebooks?: Float32Array
+}
+
+/** Options of one search of `FastIVFPQ`. */
+export interface FastIVFPQSearchOptions extends SearchOptions, Omit<RescoreOptions, 'epsilon'> {
+  /** After rescoring, sort by the new scores; false leaves the order of the estimates. Default true. */
+  sort?: boolean
+}
+
+/**
+ * An inverted-file index of product codes (IVF-PQ without residuals; H. Jégou, M. Douze, C. Schmid, "Product
+ * Quantization for Nearest Neighbor Search", 2011): each vector is cut into subvectors, and each subvector replaced by
+ * the number of its nearest codeword, in as few bits as hold it. Scores are estimates of the metric; `rescore` makes
+ * them exact. For cosine they come from the distance to the code (1 − ‖q − y‖²/2), which ranks as the original does.
+ */
+export class FastIVFPQ extends InvertedFile {
+  #rescoreNumSamples = -1
+
+  /** @throws IvfError ERR_ARGUMENT; ERR_DIM when pqNumSubvectors does not divide dim */
+  constructor(dim: number, options: FastIVFPQOptions) {
+    super(planOf(dim, options), options)
+    this.rescoreNumSamples = options.rescoreNumSamples ?? -1
+  }
+
+  /**
+   * A trained, empty index of given centroids and codebooks.
+   *
+   * @param centroids nlist × dim; `dim` is needed when the array is flat
+   * @throws IvfError ERR_DIM, ERR_NOT_FINITE, ERR_EMPTY, ERR_ARGUMENT
+   */
+  static async fromCentroids(
+    centroids: Vectors,
+    options: Omit<FastIVFPQOptions, 'nlist'> & { codebooks: Float32Array; dim?: number },
+  ): Promise<FastIVFPQ> {
+    const matrix = toMatrix(centroids, options.dim ?? 0, 'centroids')
+    if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'centroids is empty; give at least one')
+    const index = new FastIVFPQ(matrix.dim, { ...options, nlist: matrix.rows })
+    await index.adopt(matrix)
+    return index
+  }
+
+  /** Default of the search option. */
+  get rescoreNumSamples(): number {
+    return this.#rescoreNumSamples
+  }
+
+  set rescoreNumSamples(value: number) {
+    this.#rescoreNumSamples = checkInteger('rescoreNumSamples', value, -1)
+  }
+
+  /**
+   * Trains cells and codebooks on the vectors **and adds them**, as the original does. Training again starts afresh.
+   *
+   * From batches, the first 256 · nlist vectors (at least 65,536) are the training sample: give them in random order.
+   *
+   * @param vectors n × dim, n ≥ nlist and n ≥ pqNumCentroids
+   * @throws IvfError ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
+   */
+  train(vectors: Vectors | VectorBatches, options: LongCallOptions = {}): Promise<void> {
+    return this.trainOn(vectors, options)
+  }
+
+  /**
+   * The k nearest vectors of each query by their codes, nearest first, among the cells it visits. `rescore: true`
+   * compares all k with the vectors themselves; `rescoreFactor: f` takes the k best of the best f · k;
+   * `rescoreNumSamples: n` compares about n of each query's k and corrects all scores by a line, in the same order.
+   *
+   * @param queries nq × dim, or a single vector
+   * @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE, ERR_ARGUMENT; the signal's reason
+   */
+  async search(queries: Vectors, options: FastIVFPQSearchOptions = {}): Promise<SearchResult> {
+    const rescore = rescoring(options, {
+      ...{ keep: this.keep, exact: false, bounded: false, rescore: false, rescoreFactor: 1, epsilon: 0 },
+      rescoreNumSamples: this.#rescoreNumSamples,
+    })
+    return this.searchWith(queries, { ...searchSettings(this, options, 100), rescore, confidence: false }, options)
+  }
+}
+
+function planOf(dim: number, options: FastIVFPQOptions): IvfPlan {
+  const common = originalPlan(dim, options)
+  const { codebooks } = options
+  return {
+    ...common,
+    keep: checkOneOf('keep', options.keep ?? 'f32', KEEPS),
+    quantizer: product({
+      m: checkInteger('pqNumSubvectors', options.pqNumSubvectors ?? 32, 1, 65536),
+      k: checkInteger('pqNumCentroids', options.pqNumCentroids ?? 128, 2, 65536),
+      residual: false,
+      opq: false,
+      fastScan: false,
+      training: codebooks
+        ? { kind: 'given', codebooks }
+        : {
+            kind: 'minibatch',
+            batchSize: checkInteger('kmeansPqBatchSize', options.kmeansPqBatchSize ?? 128, 1, 1 << 24),
+            tol: checkNumber('kmeansPqTol', options.kmeansPqTol ?? 5e-5, 0),
+            maxSteps: checkInteger('kmeansPqMaxSteps', options.kmeansPqMaxSteps ?? 1000, 1),
+          },
+    }),
+  }
+}

@@ -1,0 +1,192 @@
+import { isBatches, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
+import { InvertedFile, type IvfPlan } from './inverted-file.js'
+import { certain } from './ivf/confidence.js'
+import type { Keep } from './ivf/originals.js'
+import type { Rescore } from './ivf/rows.js'
+import {
+  checkMetric,
+  KEEPS,
+  type RescoreDefaults,
+  type RescoreOptions,
+  rescoring,
+  type SearchOptions,
+  searchSettings,
+} from './ivf-options.js'
+import type { LongCallOptions, Metric } from './options.js'
+import type { SearchResult } from './result.js'
+import type { RuntimeOptions } from './runtime.js'
+import { parseSpec, type Spec, showSpec } from './spec.js'
+
+/** Options of `IvfIndex`. */
+export interface IvfIndexOptions extends RuntimeOptions, LongCallOptions {
+  /**
+   * What to build, as `IVF1024,SQ4`. Cells: `IVF<n>`, or none. Codes: `Flat` (the vectors themselves), `SQ8`, `SQ4`,
+   * `SQ2`, `SQ1` (rotated scalar codes of so many bits a component), `PQ<m>x<bits>` (product codes), after `OPQ<m>`
+   * with a learned rotation. `R<f>`: rescore the best f · k. Default: `defaultSpec(n, dim)`.
+   */
+  spec?: string
+  /** Default 'cosine'. */
+  metric?: Metric
+  /** Components per vector; needed when the vectors are a flat array or batches. */
+  dim?: number
+  /** Default of the search option. Default 10, or nlist when that is less. */
+  nprobe?: number
+  /** Default of the search option. Default 0: all nprobe cells are visited. */
+  ratioThreshold?: number
+  /**
+   * In which form vectors are kept beside their codes, to compare the best candidates exactly. Default 'f32'; 'none'
+   * keeps codes only. `Flat` keeps nothing beside.
+   */
+  keep?: Keep
+  /** Default of the search option. Default 1.9. */
+  epsilon?: number
+  /** Iterations of k-means. Default 10. */
+  kmeansIterations?: number
+  /** Training vectors per cell, at most. Default 100. */
+  kmeansPointsPerCentroid?: number
+  /** The same seed, data and options give the same index, whatever the number of threads. Default 1. */
+  seed?: number
+}
+
+/** Options of one search of `IvfIndex`. */
+export interface IvfIndexSearchOptions extends SearchOptions, RescoreOptions {
+  /**
+   * Tell each score's standard error, and how likely its vector belongs among the answers (`errors`, `confidences` of
+   * the result). For scalar codes, which know their error; what is exact has error 0 and confidence 1. Default false.
+   */
+  confidence?: boolean
+}
+
+/** The spec that is chosen for n vectors when none is given: small sets are compared whole, others by 4-bit codes. */
+export function defaultSpec(n: number, dim: number): string {
+  checkInteger('n', n, 0)
+  checkInteger('dim', dim, 1, 65536)
+  // Comparing with everything takes a fraction of a millisecond up to here.
+  if (n * dim < 1 << 21) return 'Flat'
+  return `IVF${2 ** Math.round(Math.log2(4 * Math.sqrt(n)))},SQ4`
+}
+
+/**
+ * An inverted-file index of any make: cells by k-means, vectors stored as they are or as small codes, the best
+ * candidates compared exactly. What it is made of is told by a spec (`IVF1024,SQ4`), or chosen.
+ *
+ * SQ codes are rotated scalar codes of what is left after the centroid is taken away, with an unbiased estimate and a
+ * known error (J. Gao, C. Long, "RaBitQ", SIGMOD 2024, and its extension to more bits, 2025; levels by S. Lloyd and
+ * J. Max), so that candidates can be kept by a bound.
+ */
+export class IvfIndex extends InvertedFile {
+  /** What it is made of: `IVF1024,SQ4`. */
+  readonly spec: string
+  readonly #rescoring: RescoreDefaults
+
+  private constructor(plan: IvfPlan, spec: Spec, options: IvfIndexOptions) {
+    super(plan, options)
+    this.spec = showSpec(spec)
+    const { exact, bounded } = spec.quantizer
+    this.#rescoring = {
+      ...{ keep: plan.keep, exact, bounded, rescore: plan.keep !== 'none', rescoreNumSamples: -1 },
+      rescoreFactor: spec.rescoreFactor ?? (bounded ? undefined : DEFAULT_FACTOR),
+      epsilon: checkNumber('epsilon', options.epsilon ?? 1.9, 0, 100),
+    }
+  }
+
+  /**
+   * Trains on the vectors and adds them.
+   *
+   * @param vectors n × dim; with batches the first 256 · nlist vectors (at least 65,536) are the training sample, and
+   *   `spec` and `dim` must be given
+   * @throws IvfError ERR_ARGUMENT, ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
+   */
+  static build(vectors: Vectors | VectorBatches, options: IvfIndexOptions = {}): Promise<IvfIndex> {
+    return IvfIndex.#make(vectors, options, true)
+  }
+
+  /**
+   * Trains on a sample and adds nothing.
+   *
+   * @param sample n × dim
+   * @throws IvfError as `build`
+   */
+  static train(sample: Vectors | VectorBatches, options: IvfIndexOptions = {}): Promise<IvfIndex> {
+    return IvfIndex.#make(sample, options, false)
+  }
+
+  /**
+   * The k nearest vectors of each query, nearest first, among the cells it visits. With fewer than k vectors there
+   * the counts are lower.
+   *
+   * When the vectors were kept, the best candidates are compared with them: scalar codes by bound (`epsilon`), others
+   * the best `rescoreFactor` · k. Otherwise scores are estimates.
+   *
+   * @param queries nq × dim, or a single vector
+   * @throws IvfError ERR_DIM, ERR_NOT_FINITE, ERR_ARGUMENT; the signal's reason
+   */
+  async search(queries: Vectors, options: IvfIndexSearchOptions = {}): Promise<SearchResult> {
+    const rescore = rescoring(options, this.#rescoring)
+    const settings = { ...searchSettings(this, options, 10), rescore }
+    const judged = options.confidence === true && rescore.kind === 'none' && this.#rescoring.bounded
+    if (options.confidence && !judged && !this.#exact(rescore)) {
+      throw new IvfError(
+        'ERR_ARGUMENT',
+        `confidence is asked for, but the error of ${rescore.kind === 'calibrated' ? 'calibrated scores' : `the codes of ${this.spec}`} is not known; leave it out, or rescore with rescoreFactor`,
+      )
+    }
+    const result = await this.searchWith(queries, { ...settings, confidence: judged }, options)
+    return options.confidence && !judged ? certain(result) : result
+  }
+
+  /** Whether scores are those of the vectors themselves. */
+  #exact({ kind }: Rescore): boolean {
+    return this.#rescoring.exact || kind === 'bound' || kind === 'factor'
+  }
+
+  static async #make(vectors: Vectors | VectorBatches, options: IvfIndexOptions, adds: boolean): Promise<IvfIndex> {
+    const batches = isBatches(vectors)
+    if (batches && (options.spec === undefined || options.dim === undefined)) {
+      throw new IvfError(
+        'ERR_ARGUMENT',
+        'vectors come in batches, which tell neither their number nor their dim beforehand; give spec and dim',
+      )
+    }
+    const matrix = batches ? undefined : toMatrix(vectors, options.dim ?? 0, 'vectors')
+    const dim = checkInteger('dim', matrix?.dim ?? options.dim, 1, 65536)
+    const spec = parseSpec(options.spec ?? defaultSpec(matrix?.rows ?? 0, dim))
+    const index = new IvfIndex(planOf(dim, spec, options), spec, options)
+    try {
+      await index.trainOn(vectors, options, adds)
+    } catch (error) {
+      await index.close()
+      throw error
+    }
+    return index
+  }
+}
+
+const DEFAULT_FACTOR = 4
+
+function planOf(dim: number, { nlist, quantizer, rescoreFactor }: Spec, options: IvfIndexOptions): IvfPlan {
+  const asked = options.keep === undefined ? undefined : checkOneOf('keep', options.keep, KEEPS)
+  if (quantizer.exact && asked !== undefined && asked !== 'none') {
+    throw new IvfError('ERR_ARGUMENT', `keep is '${asked}', but Flat stores the vectors themselves; leave it out`)
+  }
+  if (rescoreFactor !== undefined && (asked === 'none' || quantizer.exact)) {
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `R${rescoreFactor} rescores codes with vectors kept beside them, and there are none; leave R${rescoreFactor} out, or keep 'f32'`,
+    )
+  }
+  return {
+    ...{ dim, nlist, quantizer },
+    metric: checkMetric(options.metric),
+    keep: quantizer.exact ? 'none' : (asked ?? 'f32'),
+    nprobe: options.nprobe ?? Math.min(10, nlist),
+    ratioThreshold: options.ratioThreshold ?? 0,
+    seed: checkInteger('seed', options.seed ?? 1, 0, 0xffffffff),
+    clustering: {
+      kind: 'lloyd',
+      iterations: checkInteger('kmeansIterations', options.kmeansIterations ?? 10, 1, 10000),
+      pointsPerCentroid: checkInteger('kmeansPointsPerCentroid', options.kmeansPointsPerCentroid ?? 100, 1, 1 << 24),
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import { checkInteger, checkNumber, checkOneOf, IvfError, show } from './errors.js'
+import type { InvertedFile, IvfPlan } from './inverted-file.js'
+import type { Keep } from './ivf/originals.js'
+import type { Rescore } from './ivf/rows.js'
+import type { SearchSettings } from './ivf/search.js'
+import type { LongCallOptions, Metric } from './options.js'
+import type { RuntimeOptions } from './runtime.js'
+
+/** Options of `FastIVF`; the defaults are the original's. */
+export interface FastIVFOptions extends RuntimeOptions {
+  /** Number of cells. A good start is 2√n to 16√n. */
+  nlist: number
+  /** Cells visited per query; more find more and take longer. Default 10. */
+  nprobe?: number
+  /**
+   * Skips a cell whose score is below this share of the best cell's; 0 visits all nprobe. Higher is faster and finds
+   * less. For l2: skips a cell whose squared distance exceeds the best one's divided by this. The best cell is always
+   * visited. Default 0.5 for cosine, the original's; 0 for ip and l2, which the original does not have.
+   */
+  ratioThreshold?: number
+  /** Default 'cosine'. */
+  metric?: Metric
+  /** Rows per step of k-means, at most a sixteenth of the vectors. Default 1024. */
+  kmeansBatchSize?: number
+  /** Convergence at which k-means stops. Default 5e-5. */
+  kmeansTol?: number
+  /** Steps at which k-means stops. Default 1000. */
+  kmeansMaxSteps?: number
+  /** The same seed, data and options give the same index, whatever the number of threads. Default 1. */
+  seed?: number
+}
+
+/** Options of one search; what is left out is the index's own setting. */
+export interface SearchOptions extends LongCallOptions {
+  /** Answers per query. Default 100 for `FastIVF` and `FastIVFPQ`, the original's; 10 for `IvfIndex`. */
+  k?: number
+  nprobe?: number
+  ratioThreshold?: number
+}
+
+/** Options of a search among codes. */
+export interface RescoreOptions {
+  /** Compare the best candidates with the vectors themselves, as they were kept. */
+  rescore?: boolean
+  /** How many candidates: the best `rescoreFactor` · k by estimate. At least 1. */
+  rescoreFactor?: number
+  /**
+   * Compare those candidates that may still be among the k nearest when each estimate may be wrong by `epsilon`
+   * standard errors. A true neighbour is missed with probability 1 − Φ(epsilon) when it just belongs there, and less
+   * the nearer it is: 1.9 misses at most 2.9 %, 3 at most 0.13 %. For scalar codes, which know their error.
+   */
+  epsilon?: number
+  /**
+   * Above 0: compare only about this many of each query's k candidates, and correct all scores by the straight line
+   * that fits them best. Makes scores comparable without changing their order.
+   */
+  rescoreNumSamples?: number
+}
+
+const METRICS = ['cosine', 'ip', 'l2'] as const
+export const KEEPS = ['f32', 'f16', 'int8', 'none'] as const
+
+/** The plan of the original's classes, but for their quantizer. @throws IvfError ERR_ARGUMENT */
+export function originalPlan(dim: number, options: FastIVFOptions): Omit<IvfPlan, 'quantizer' | 'keep'> {
+  const nlist = checkInteger('nlist', options?.nlist, 1, 1 << 24)
+  const metric = checkOneOf('metric', options.metric ?? 'cosine', METRICS)
+  return {
+    dim: checkInteger('dim', dim, 1, 65536),
+    nlist,
+    metric,
+    nprobe: options.nprobe ?? Math.min(10, nlist),
+    ratioThreshold: options.ratioThreshold ?? (metric === 'cosine' ? 0.5 : 0),
+    seed: checkInteger('seed', options.seed ?? 1, 0, 0xffffffff),
+    clustering: {
+      kind: 'minibatch',
+      batchSize: checkInteger('kmeansBatchSize', options.kmeansBatchSize ?? 1024, 1, 1 << 24),
+      tol: checkNumber('kmeansTol', options.kmeansTol ?? 5e-5, 0),
+      maxSteps: checkInteger('kmeansMaxSteps', options.kmeansMaxSteps ?? 1000, 1),
+    },
+  }
+}
+
+export function checkMetric(metric: Metric | undefined): Metric {
+  return checkOneOf('metric', metric ?? 'cosine', METRICS)
+}
+
+/** What a search is told beside its rescoring. @throws IvfError ERR_ARGUMENT */
+export function searchSettings(
+  index: InvertedFile,
+  options: SearchOptions,
+  k: number,
+): Omit<SearchSettings, 'rescore' | 'confidence'> {
+  return {
+    k: checkInteger('k', options.k ?? k, 1, 0xffffff),
+    nprobe: checkInteger('nprobe', options.nprobe ?? index.nprobe, 1, index.nlist),
+    ratioThreshold: checkNumber('ratioThreshold', options.ratioThreshold ?? index.ratioThreshold, 0, 1),
+  }
+}
+
+/** What an index can do, and what it does unless asked otherwise. */
+export interface RescoreDefaults {
+  keep: Keep
+  /** Estimates are the distances themselves. */
+  exact: boolean
+  bounded: boolean
+  rescore: boolean
+  /** Of the spec; undefined: by bound where codes know their error. */
+  rescoreFactor: number | undefined
+  epsilon: number
+  rescoreNumSamples: number
+}
+
+/** Which candidates a search compares exactly. @throws IvfError ERR_ARGUMENT */
+export function rescoring(options: RescoreOptions & { sort?: boolean }, defaults: RescoreDefaults): Rescore {
+  const { rescore = defaults.rescore, rescoreFactor, epsilon, rescoreNumSamples } = options
+  if (typeof rescore !== 'boolean') {
+    throw new IvfError('ERR_ARGUMENT', `rescore is ${show(rescore)}; it must be true or false`)
+  }
+  const factor = rescoreFactor === undefined ? undefined : checkNumber('rescoreFactor', rescoreFactor, 1, 65536)
+  const bound = epsilon === undefined ? undefined : checkNumber('epsilon', epsilon, 0, 100)
+  const samples = checkInteger('rescoreNumSamples', rescoreNumSamples ?? defaults.rescoreNumSamples, -1)
+  const given = [
+    factor !== undefined && 'rescoreFactor',
+    bound !== undefined && 'epsilon',
+    (rescoreNumSamples ?? 0) > 0 && 'rescoreNumSamples',
+  ].filter((name) => name !== false)
+  const [named, other] = given
+  if (other) {
+    throw new IvfError('ERR_ARGUMENT', `${named} and ${other} both say which candidates to compare; give one of them`)
+  }
+  if (defaults.exact || (!rescore && options.rescore === undefined && !named)) return { kind: 'none' }
+  if (!rescore && options.rescore === false) {
+    if (!named) return { kind: 'none' }
+    throw new IvfError('ERR_ARGUMENT', `${named} is given and rescore is false; leave one of them out`)
+  }
+  if (defaults.keep === 'none') {
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `${named ?? 'rescore'} needs the vectors, and this index keeps codes only; build it with keep 'f32', 'f16' or 'int8', or search without rescoring`,
+    )
+  }
+  if (bound !== undefined && !defaults.bounded) {
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `epsilon is ${bound}, but these codes do not know their error; give rescoreFactor`,
+    )
+  }
+  if (samples > 0 && factor === undefined && bound === undefined) return { kind: 'calibrated', samples }
+  const chosen = factor ?? (bound === undefined ? defaults.rescoreFactor : undefined)
+  if (chosen === undefined && defaults.bounded) return { kind: 'bound', epsilon: bound ?? defaults.epsilon }
+  return { kind: 'factor', factor: chosen ?? 1, reorder: options.sort ?? true }
+}

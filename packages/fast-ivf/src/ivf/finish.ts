@@ -1,0 +1,111 @@
+import type { Scratch } from '../engine/engine.js'
+import type { RunOptions } from '../engine/executor.js'
+import { recordSize } from '../engine/layout.js'
+import type { SearchResult } from '../result.js'
+import type { Search, Store } from './scan.js'
+
+/** How heaps become answers. */
+export type Finish =
+  | { mode: 'estimates' }
+  /** Every candidate is compared exactly; `reorder`: and sorted again. */
+  | { mode: 'exact'; reorder: boolean }
+  /** A line through some of the candidates, compared exactly, is applied to all; their order stays. */
+  | { mode: 'calibrated'; samples: number }
+  /** The heaps hold exact distances. */
+  | { mode: 'compared' }
+
+/** Merges the lanes, resolves ids, sorts, and copies out to rows first … of the result; the number of candidates. */
+export async function finishSearch(
+  search: Search,
+  stores: readonly Store[],
+  finish: Finish,
+  result: SearchResult,
+  first: number,
+  options: RunOptions,
+): Promise<number> {
+  await finishQueries(search, stores, finish, options)
+  return copyOut(search, result, first)
+}
+
+/** Merges the lanes' heaps into the first one's, resolves ids and sorts. */
+export async function finishQueries(
+  search: Search,
+  stores: readonly Store[],
+  finish: Finish,
+  options: RunOptions,
+): Promise<void> {
+  const { scratch, metric, k, nq, norms } = search
+  const exact = finish.mode === 'exact' || finish.mode === 'calibrated' || search.quantizer.exact
+  await scratch.engine.frame((own) => {
+    const record = own.record('Finish', {
+      ...compared(own, search, stores),
+      mode: modeOf(search, stores, finish),
+      samples: finish.mode === 'calibrated' ? finish.samples : 0,
+      clip: metric === 'cosine' ? 1 : 0,
+      norms,
+    })
+    const cost = nq * k * (exact ? search.dim * 4 : 16)
+    return scratch.engine.run({ kernel: 'finishQueries', record, count: nq }, { cost, ...options })
+  })
+}
+
+/** The k-th exact distance so far becomes each query's limit. */
+export async function updateLimits(search: Search, limits: number, options: RunOptions): Promise<void> {
+  const { engine } = search.scratch
+  await engine.frame((own) => {
+    const record = own.record('Limits', { ...compared(own, search, []), limits, norms: search.norms })
+    return engine.run(
+      { kernel: 'updateLimits', record, count: search.nq },
+      { cost: search.nq * search.k * 16, ...options },
+    )
+  })
+}
+
+/** The heaps, and where the vectors are that their slots mean. */
+function compared(scratch: Scratch, search: Search, stores: readonly Store[]) {
+  const { metric, dim, k, queries, heaps, heapStride, lanes, quantizer } = search
+  const size = recordSize('Span')
+  const spans = scratch.alloc(Math.max(1, stores.length) * size)
+  for (const [i, { slot, codes, originals, ids }] of stores.entries()) {
+    // The codes of an exact quantizer are the vectors.
+    const rows = quantizer.exact ? codes.codes : (originals?.rows ?? 0)
+    scratch.engine.ints(spans + i * size, 3).set([slot, rows, ids])
+  }
+  return {
+    ...{ heaps, heapStride, lanes, k, spans, nspans: stores.length, queries, vectorDim: dim },
+    kept: quantizer.exact ? 0 : (stores[0]?.originals?.form ?? 0),
+    squared: metric === 'l2' ? 1 : 0,
+  }
+}
+
+const MODES = { estimates: 0, exact: 1, inOrder: 2, calibrated: 3, compared: 4 } as const
+
+function modeOf({ quantizer, metric }: Search, stores: readonly Store[], finish: Finish): number {
+  if (finish.mode === 'exact' && !finish.reorder) return MODES.inOrder
+  if (!quantizer.exact) return MODES[finish.mode]
+  // Distances of vectors themselves: those of l2 are computed anew, without cancellation.
+  return metric === 'l2' && stores.length > 0 ? MODES.exact : MODES.compared
+}
+
+/** Returns the number of candidates in the heaps. */
+function copyOut({ scratch: { engine }, metric, k, nq, heaps }: Search, result: SearchResult, first: number): number {
+  const sign = metric === 'l2' ? 1 : -1
+  let candidates = 0
+  for (let q = 0; q < nq; q++) {
+    const distances = engine.floats(heaps + q * k * 8, k)
+    const ids = engine.ints(heaps + q * k * 8 + k * 4, k)
+    const at = (first + q) * result.k
+    let count = 0
+    while (count < k && (distances[count] as number) < Number.POSITIVE_INFINITY) {
+      if (count < result.k) {
+        result.ids[at + count] = ids[count] as number
+        // Adding 0 makes −0 an ordinary zero.
+        result.scores[at + count] = sign * (distances[count] as number) + 0
+      }
+      count++
+    }
+    candidates += count
+    result.counts[first + q] = Math.min(count, result.k)
+  }
+  return candidates
+}

@@ -1,0 +1,63 @@
+import { IvfError, show } from './errors.js'
+import type { QuantizerPlan } from './quantizers/quantizer.js'
+import { kinds, planOf } from './quantizers/registry.js'
+
+/** What a spec string says. */
+export interface Spec {
+  /** 1: no cells, every query is compared with everything. */
+  nlist: number
+  quantizer: QuantizerPlan
+  /** R4: the best 4k candidates are compared exactly. */
+  rescoreFactor: number | undefined
+}
+
+/**
+ * Reads a spec: parts with commas between them, in the manner of faiss's index factory. `IVF1024` tells the number of
+ * cells (left out: none), then how vectors are stored (`Flat`, `SQ4`, `PQ32x6`, …); `OPQ32` before them learns a
+ * rotation for product codes; `R4` after them keeps the vectors and rescores the best 4k.
+ *
+ * @throws IvfError ERR_ARGUMENT
+ */
+export function parseSpec(text: string): Spec {
+  const wrong = (why: string): IvfError =>
+    new IvfError('ERR_ARGUMENT', `spec ${show(text)} ${why}; a spec looks like 'IVF1024,SQ4' or 'IVF1024,PQ32x6,R4'`)
+  if (typeof text !== 'string' || text.trim() === '') throw wrong('is not a spec')
+  const parts = text.split(',').map((part) => canonical(part.trim()))
+  const opq = numberOf(/^OPQ(\d+)$/, parts)
+  const nlist = numberOf(/^IVF(\d+)$/, parts)
+  if (nlist === 0 || (nlist ?? 1) > 1 << 24)
+    throw wrong(`asks for ${nlist} cells, of which there must be 1 to ${1 << 24}`)
+  const word = parts.shift()
+  if (word === undefined) throw wrong('does not say how vectors are stored')
+  if (/^OPQ\d+$/.test(word)) throw wrong(`has ${word} after the cells; it comes first`)
+  const quantizer = planOf(word, { opq })
+  if (!quantizer) {
+    throw wrong(`holds '${word}', which is none of ${kinds.map((kind) => kind.words).join(', ')}`)
+  }
+  const rescoreFactor = numberOf(/^R(\d+)$/, parts)
+  if (rescoreFactor === 0) throw wrong('asks to rescore 0 × k candidates; R1 is the least')
+  if (parts.length > 0) throw wrong(`goes on with '${parts.join(',')}', where nothing more is known`)
+  if (opq !== undefined && !quantizer.word.startsWith('OPQ')) throw wrong('has OPQ, which only product codes (PQ) use')
+  return { nlist: nlist ?? 1, quantizer, rescoreFactor }
+}
+
+/** The spec in its shortest form. */
+export function showSpec({ nlist, quantizer, rescoreFactor }: Spec): string {
+  const [word, opq] = quantizer.word.split(',').reverse()
+  const ivf = nlist === 1 ? undefined : `IVF${nlist}`
+  const refine = rescoreFactor === undefined ? undefined : `R${rescoreFactor}`
+  return [opq, ivf, word, refine].filter((part) => part !== undefined).join(',')
+}
+
+/** Letters as specs have them: 'ivf16' is IVF16, 'flat' is Flat, 'pq8X4' is PQ8x4. */
+function canonical(part: string): string {
+  return /^flat$/i.test(part) ? 'Flat' : part.toUpperCase().replace(/^(PQ\d+)X/, '$1x')
+}
+
+/** The number in the first part, which is taken away, if the part is of this form. */
+function numberOf(form: RegExp, parts: string[]): number | undefined {
+  const found = parts[0]?.match(form)?.[1]
+  if (found === undefined) return undefined
+  parts.shift()
+  return Number(found)
+}
