@@ -24,3 +24,9 @@ export function number(min: number, max: number): (text: string) => number {
     throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
   }
 }
+
+/** A parser of numbers with commas between them. */
+export function numbers(min: number, max: number): (text: string) => number[] {
+  const one = number(min, max)
+  return (text) => text.split(',').map(one)
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { integer, integers, number } from '../src/arguments.js'
+import { integer, integers, number, numbers } from '../src/arguments.js'
 import { oneLine, UsageError, withFlags } from '../src/errors.js'
 import { progressBar } from '../src/progress.js'
 import { median, percentile } from '../src/statistics.js'
@@ -18,6 +18,8 @@ test('an integer argument is decimal digits within its range', () => {
 test('a number argument is within its range', () => {
   expect(number(0, 1)('0.5')).toBe(0.5)
   for (const text of ['', ' ', 'x', '-0.1', '1.1', 'NaN']) expect(() => number(0, 1)(text), text).toThrow('from 0 to 1')
+  expect(numbers(0, 9)('1.2,3, 0')).toEqual([1.2, 3, 0])
+  for (const text of ['', '1,', ',1', '1;4', '1,10']) expect(() => numbers(0, 9)(text), text).toThrow('from 0 to 9')
 })
 
 test('a percentile is one of the values: the least that the share does not exceed', () => {

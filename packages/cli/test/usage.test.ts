@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { json, run } from './harness.js'
 
+const both = ['evaluate', '--base', 'b', '--queries', 'q']
+
 test.each([
   [['evalute'], "unknown command 'evalute' (Did you mean evaluate?); see fast-ivf --help"],
   [['info', 'x', '--sampel', '3'], "unknown option '--sampel' (Did you mean --sample?); see fast-ivf info --help"],
@@ -21,6 +23,19 @@ test.each([
   [['evaluate', '--base', 'b', '--queries', 'q', '--k', '0'], 'an integer of at least 1'],
   [['evaluate', '--base', 'b', '--queries', 'q', '--seed', '-1'], 'an integer from 0 to 4294967295'],
   [['evaluate', '--base', 'b', '--queries', 'q', '--ratio-threshold', '2'], 'a number from 0 to 1'],
+  [[...both, '--spec'], 'argument missing; see fast-ivf evaluate --help'],
+  [[...both, '--keep', 'f64'], 'Allowed choices are f32, f16, int8, none; see'],
+  [[...both, '--epsilon', '1.9'], '--epsilon is of indexes with codes; name one, like --spec'],
+  [[...both, '--no-rescore'], '--no-rescore is of indexes with codes'],
+  [[...both, '--keep', 'f16'], '--keep is of indexes with codes'],
+  [[...both, '--spec', 'IVF8,Flat', '--keep', 'f16'], '--keep is of specs with codes'],
+  [[...both, '--spec', 'IVF8,SQ4', '--nlist', '8'], '--nlist and --spec do not go together'],
+  [[...both, '--spec', 'IVF8,SQ4', '--epsilon', '1,x'], "argument '1,x' is invalid"],
+  [[...both, '--spec', 'IVF8,SQ4', '--epsilon', '1', '--rescore-factor', '4'], 'two ways to choose'],
+  [[...both, '--spec', 'IVF8,SQ4', '--epsilon', '1', '--no-rescore'], '--epsilon and --no-rescore do not go together'],
+  [[...both, '--spec', 'IVF8,SQ4', '--rescore-factor', '0'], 'a number from 1 to'],
+  [[...both, '--spec', 'IVF8,SQ4', '--rescore-factor', '4', '--keep', 'none'], '--keep none keeps nothing'],
+  [[...both, '--spec', 'IVF64,SQ4', 'IVF8,SQ4', '--nprobe', '16,32'], 'nprobe 16 is more than the cells of IVF8,SQ4'],
 ])('%j is a usage error: one line, exit code 2', async (args, message) => {
   const { code, out, err } = await run(...args)
   expect(err).toContain(message)

@@ -1,29 +1,14 @@
 import { type Command, Option } from 'commander'
-import { FastIVF, IvfError, type Metric, runtime } from 'fast-ivf'
-import type { VectorBatch } from 'fast-ivf/formats'
-import { integer, integers, number } from '../arguments.js'
-import type { Context, Run } from '../context.js'
+import { integer, integers, number, numbers } from '../arguments.js'
+import type { Run } from '../context.js'
 import { UsageError } from '../errors.js'
-import { type Measurement, measure, type Task } from '../evaluate/measure.js'
-import { type EvaluateReport, showEvaluate } from '../evaluate/show.js'
-import { computeTruth, readTruth } from '../evaluate/truth.js'
-import { readRows } from '../vectors.js'
+import { evaluateFastIVF, type FastIVFSettings } from '../evaluate/fast-ivf.js'
+import { showEvaluate } from '../evaluate/show.js'
+import { showSpecs } from '../evaluate/show-specs.js'
+import { evaluateSpecs, type SpecSettings } from '../evaluate/specs.js'
+import { cellsOf, DEFAULT_EPSILON, hasCodes } from '../evaluate/sweep.js'
 
-interface EvaluateOptions {
-  base: string
-  queries: string
-  truth?: string
-  metric: Metric
-  nlist?: number
-  nprobe?: number[]
-  ratioThreshold: number
-  k: number
-  threads?: number
-  revectorize?: true
-  seed: number
-  limit?: number
-  single: number
-}
+type EvaluateOptions = FastIVFSettings & Omit<SpecSettings, 'spec'> & { spec?: string[] }
 
 /** `evaluate`: how good and how fast is an index of these vectors, for these queries? */
 export function addEvaluate(program: Command, run: Run): void {
@@ -33,103 +18,73 @@ export function addEvaluate(program: Command, run: Run): void {
     .requiredOption('--base <file>', 'the vectors')
     .requiredOption('--queries <file>', 'vectors of the same dim')
     .option('--truth <file>', 'ids of the true nearest of each query (default: exact search, here and now)')
+    .option('--spec <spec...>', "indexes to compare, like 'IVF1024,SQ4' 'IVF1024,PQ32x6,R8' (default: a FastIVF)")
     .addOption(new Option('--metric <metric>', 'what nearness means').choices(['cosine', 'ip', 'l2']).default('cosine'))
-    .option('--nlist <n>', 'number of cells (default: 4 √n)', integer(1))
+    .option('--nlist <n>', 'number of cells of the FastIVF (default: 4 √n)', integer(1))
     .option(
       '--nprobe <n,…>',
       'cells to visit: one line of the table each (default: 1,4,16,64 up to nlist)',
       integers(1),
     )
     .option('--ratio-threshold <r>', 'skip cells much farther than the best; 0 visits all nprobe', number(0, 1), 0)
+    .option(
+      '--epsilon <e,…>',
+      `rescore what may still win, e standard errors assumed: one line each (default: ${DEFAULT_EPSILON})`,
+      numbers(0, 100),
+    )
+    .option('--rescore-factor <f,…>', 'rescore the best f × k instead: one line each', numbers(1, 65536))
+    .option('--no-rescore', 'answer with estimates')
+    .addOption(new Option('--keep <kind>', 'the vectors kept for rescoring').choices(['f32', 'f16', 'int8', 'none']))
     .option('--k <n>', 'answers per query', integer(1), 10)
     .option('--threads <n>', 'worker threads (default: one per core)', integer(0, 1024))
     .option('--revectorize', 'let V8 widen the kernels (Node 24 and newer, x64)')
     .option('--seed <n>', 'of the training', integer(0, 0xffffffff), 1)
     .option('--limit <rows>', 'use only the first rows of the base', integer(1))
     .option('--single <n>', 'queries to time one at a time', integer(0), 500)
-    .action(async (options: EvaluateOptions) => {
-      checkTogether(options)
-      await run((context) => evaluate(options, context), showEvaluate)
+    .action(async ({ spec: given, ...options }: EvaluateOptions) => {
+      const spec = given?.flatMap((text) => text.split(/\s+/).filter(Boolean))
+      if (spec) {
+        checkSpecs({ ...options, spec })
+        await run((context) => evaluateSpecs({ ...options, spec }, context), showSpecs)
+      } else {
+        checkFastIVF(options)
+        await run((context) => evaluateFastIVF(options, context), showEvaluate)
+      }
     })
 }
 
-function checkTogether({ nlist, nprobe }: EvaluateOptions): void {
+function checkFastIVF({ nlist, nprobe, keep, epsilon, rescoreFactor, rescore }: EvaluateOptions): void {
+  const needy = Object.entries({
+    '--keep': keep,
+    '--epsilon': epsilon,
+    '--rescore-factor': rescoreFactor,
+    '--no-rescore': rescore ? undefined : true,
+  }).find(([, value]) => value !== undefined)
+  if (needy) throw new UsageError(`${needy[0]} is of indexes with codes; name one, like --spec IVF1024,SQ4`)
   const over = nprobe?.find((n) => n > (nlist ?? Number.POSITIVE_INFINITY))
   if (over === undefined) return
   throw new UsageError(`nprobe ${over} is more than nlist ${nlist}; an index has nlist cells to visit`)
 }
 
-async function evaluate(options: EvaluateOptions, context: Context): Promise<EvaluateReport> {
-  const { metric, k, seed } = options
-  const engine = {
-    ...(options.threads !== undefined && { threads: options.threads }),
-    ...(options.revectorize && { revectorize: true }),
+function checkSpecs({
+  spec,
+  nlist,
+  nprobe,
+  keep,
+  epsilon,
+  rescoreFactor,
+  rescore,
+}: SpecSettings & FastIVFSettings): void {
+  const sweep = epsilon ? '--epsilon' : rescoreFactor ? '--rescore-factor' : undefined
+  if (nlist !== undefined) throw new UsageError('--nlist and --spec do not go together; a spec names its own cells')
+  if (epsilon && rescoreFactor) {
+    throw new UsageError('--epsilon and --rescore-factor are two ways to choose what is rescored; give one of them')
   }
-  const queries = await readRows(options.queries, 'read the queries', context)
-  const base = await readRows(options.base, 'read the base', context, options.limit)
-  const [rows, dim] = base.dims
-  const [nq, queryDim] = queries.dims
-  if (dim !== queryDim) {
-    throw new IvfError(
-      'ERR_DIM',
-      `${options.base} has dim ${dim}, ${options.queries} ${queryDim}; were they embedded by one model?`,
-    )
-  }
-  const nlist = options.nlist ?? Math.min(rows, Math.ceil(4 * Math.sqrt(rows)))
-  const nprobes = options.nprobe ?? [1, 4, 16, 64].filter((n) => n <= nlist)
-  // Read first: a wrong file should not cost a build.
-  const given = options.truth === undefined ? undefined : await readTruth(options.truth, { nq, k, rows }, context)
-
-  const index = new FastIVF(dim, { nlist, metric, seed, ratioThreshold: options.ratioThreshold, ...engine })
-  try {
-    const build = await timedTrain(index, base, context)
-    const truth = given ?? (await computeTruth(base, queries, { k, metric, ...engine }, context))
-    const results: Measurement[] = []
-    const { ratioThreshold } = index
-    const singles = options.single
-    let done = 0
-    const task: Task = {
-      index,
-      queries: Float32Array.from(queries.data),
-      truth,
-      k,
-      ratioThreshold,
-      singles,
-      signal: context.signal,
-      onSingle: () => context.progress.update({ phase: 'search', done: ++done, total: nprobes.length * singles }),
-    }
-    for (const nprobe of nprobes) results.push(await measure(task, nprobe))
-    const { ids: _, ...source } = truth
-    return {
-      base: { path: options.base, count: rows, dim, dtype: base.dtype },
-      queries: { path: options.queries, count: nq },
-      truth: source,
-      settings: { metric, nlist, k, seed, ratioThreshold, singles },
-      runtime: await runtime(engine),
-      build,
-      indexBytes: index.bytes,
-      bytesPerVector: index.bytes / index.size,
-      results,
-    }
-  } finally {
-    await index.close()
-  }
-}
-
-/** Training adds as well: what comes after its last step is adding. */
-async function timedTrain(
-  index: FastIVF,
-  base: VectorBatch,
-  { signal, progress }: Context,
-): Promise<EvaluateReport['build']> {
-  const start = performance.now()
-  let trained = start
-  await index.train(base, {
-    signal,
-    onProgress(step) {
-      if (step.phase === 'train') trained = performance.now()
-      progress.update(step)
-    },
-  })
-  return { trainSeconds: (trained - start) / 1000, addSeconds: (performance.now() - trained) / 1000 }
+  if (sweep && !rescore) throw new UsageError(`${sweep} and --no-rescore do not go together`)
+  if (keep && !spec.some(hasCodes))
+    throw new UsageError('--keep is of specs with codes; Flat stores the vectors themselves')
+  if (sweep && keep === 'none') throw new UsageError(`${sweep} needs originals to compare; --keep none keeps nothing`)
+  const least = Math.min(...(nprobe ?? [1]))
+  const small = spec.find((one) => least > (cellsOf(one) ?? Number.POSITIVE_INFINITY))
+  if (small) throw new UsageError(`nprobe ${least} is more than the cells of ${small}; give a smaller one as well`)
 }

@@ -13,24 +13,24 @@ export interface EvaluateReport {
   build: { trainSeconds: number; addSeconds: number }
   indexBytes: number
   bytesPerVector: number
-  results: Measurement[]
+  results: (Measurement & { nprobe: number })[]
 }
+
+type Fact = readonly [name: string, value: string]
 
 /** The report for people: what was done, then a line for each nprobe. */
 export function showEvaluate(report: EvaluateReport): string {
-  const { base, queries, truth, settings, runtime, build } = report
-  const { metric, nlist, k, seed, ratioThreshold, singles } = settings
+  const { settings, build } = report
+  const { metric, nlist, k, seed, ratioThreshold } = settings
   const head = facts([
-    ['base', `${base.path}: ${count(base.count)} × ${base.dim} ${base.dtype}`],
-    ['queries', `${queries.path}: ${count(queries.count)}; ${count(singles)} timed alone`],
-    ['truth', truth.path ?? `computed here by exact search, ${seconds(truth.seconds)}`],
+    ...dataFacts(report),
     ['index', `FastIVF, ${metric}, nlist ${nlist}, ratio threshold ${ratioThreshold}, seed ${seed}`],
     [
       'build',
       `${seconds(build.trainSeconds + build.addSeconds)}: train ${seconds(build.trainSeconds)}, add ${seconds(build.addSeconds)}`,
     ],
     ['memory', `${count(report.bytesPerVector)} bytes per vector, ${bytes(report.indexBytes)}`],
-    ['runtime', showRuntime(runtime)],
+    runtimeFact(report),
   ])
   const header = [
     'nprobe',
@@ -46,21 +46,42 @@ export function showEvaluate(report: EvaluateReport): string {
   return `${head}\n\n${table(header, report.results.map(row))}`
 }
 
-function row({ nprobe, recall, recall1, qps, singleMs, vectorsPerQuery, cellsPerQuery }: Measurement): string[] {
-  const ms = singleMs ? [singleMs.p50, singleMs.p95, singleMs.p99].map((time) => time.toFixed(3)) : ['–', '–', '–']
+/** What was searched, and for what. */
+export function dataFacts({
+  base,
+  queries,
+  truth,
+  settings,
+}: Pick<EvaluateReport, 'base' | 'queries' | 'truth'> & { settings: { singles: number } }): Fact[] {
+  return [
+    ['base', `${base.path}: ${count(base.count)} × ${base.dim} ${base.dtype}`],
+    ['queries', `${queries.path}: ${count(queries.count)}; ${count(settings.singles)} timed alone`],
+    ['truth', truth.path ?? `computed here by exact search, ${seconds(truth.seconds)}`],
+  ]
+}
+
+/** Where the work was done. */
+export function runtimeFact({ runtime }: Pick<EvaluateReport, 'runtime'>): Fact {
+  const { simd, threads, memory, revectorized, reasons } = runtime
+  const kernels = `${simd} SIMD${revectorized ? ', revectorized' : ''}`
+  const parts = [kernels, threads === 0 ? 'no threads' : `threads ${threads}`, `${memory} memory`, ...reasons]
+  return ['runtime', parts.join('; ')]
+}
+
+/** p50, p95 and p99 of queries alone, or dashes. */
+export function milliseconds(times: Measurement['singleMs']): string[] {
+  return times ? [times.p50, times.p95, times.p99].map((time) => time.toFixed(3)) : ['–', '–', '–']
+}
+
+function row(result: EvaluateReport['results'][number]): string[] {
+  const { nprobe, recall, recall1, qps, singleMs, vectorsPerQuery, cellsPerQuery } = result
   return [
     String(nprobe),
     recall.toFixed(4),
     recall1.toFixed(4),
     count(qps),
-    ...ms,
+    ...milliseconds(singleMs),
     count(vectorsPerQuery),
     count(cellsPerQuery),
   ]
-}
-
-function showRuntime({ simd, threads, memory, revectorized, reasons }: EvaluateReport['runtime']): string {
-  const kernels = `${simd} SIMD${revectorized ? ', revectorized' : ''}`
-  const parts = [kernels, threads === 0 ? 'no threads' : `threads ${threads}`, `${memory} memory`, ...reasons]
-  return parts.join('; ')
 }
