@@ -14,18 +14,19 @@ import { ivf } from './sections/ivf.mjs'
 import { kernels } from './sections/kernels.mjs'
 import { kmeans } from './sections/kmeans.mjs'
 import { peers } from './sections/peers.mjs'
+import { pq } from './sections/pq.mjs'
 import { exact, memory, size, startup } from './sections/small.mjs'
 import { setNamed, sets } from './sets/sets.mjs'
 
 const usage = `npm run bench -- [options]
-  --only a,b     sections: kernels, kmeans, ivf, peers, exact, memory, startup, size
+  --only a,b     sections: kernels, kmeans, ivf, pq, peers, exact, memory, startup, size
   --sets a,b     sets: ${sets.map((set) => set.name).join(', ')}
   --quick        fewer repeats, fewer peers, two sets
   --full         also what takes long: faiss HNSW on every set
   --again        only write the report again from bench/results/results.json
   --publish      copy the report and the picture to docs/`
 
-const sections = { kernels, kmeans, ivf, peers, exact, memory, startup, size }
+const sections = { kernels, kmeans, ivf, pq, peers, exact, memory, startup, size }
 const bench = dirname(fileURLToPath(import.meta.url))
 const root = join(bench, '..')
 const results = join(bench, 'results')

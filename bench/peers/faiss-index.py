@@ -63,6 +63,30 @@ def ivf_flat():
     return index, 'IVFFlat %d' % options['nlist'], 'nprobe', options['nprobes']
 
 
+class Missing(Exception):
+    """This faiss cannot do it."""
+
+
+def cells_of(index):
+    """The IVF inside, whatever is wrapped around it."""
+    return faiss.downcast_index(index.base_index) if isinstance(index, faiss.IndexRefine) else index
+
+
+def ivf_pq_fast_scan():
+    m = next(m for m in range(64, 0, -1) if d % m == 0 and m % 2 == 0)
+    index = faiss.index_factory(d, 'IVF%d,PQ%dx4fs,RFlat' % (options['nlist'], m), metric)
+    index.k_factor = 16
+    return index, 'IVFPQ%dx4fs + refine × 16' % m, 'nprobe', options['nprobes']
+
+
+def rabitq_fast_scan():
+    if not hasattr(faiss, 'IndexIVFRaBitQFastScan'):
+        raise Missing('faiss %s has no RaBitQ fast scan' % faiss.__version__)
+    index = faiss.index_factory(d, 'IVF%d,RaBitQfs,RFlat' % options['nlist'], metric)
+    index.k_factor = 8
+    return index, 'IVFRaBitQfs + refine × 8', 'nprobe', options['nprobes']
+
+
 def hnsw():
     index = faiss.IndexHNSWFlat(d, 16, metric)
     index.hnsw.efConstruction = 40
@@ -83,14 +107,14 @@ def measure(make):
     points, single = [], None
     for setting in settings:
         if knob == 'nprobe':
-            index.nprobe = setting
+            cells_of(index).nprobe = setting
         if knob == 'ef':
             index.hnsw.efSearch = setting
         point = {'setting': setting}
         stats = faiss.cvar.indexIVF_stats
         stats.reset()
         seconds, (_, ids) = best(lambda: index.search(query, k))
-        if knob == 'nprobe':
+        if knob == 'nprobe' and stats.nq:  # fast scan counts nothing
             point['vectorsPerQuery'] = stats.ndis / stats.nq
         point.update(recalls(ids, k), qps=nq / seconds)
         points.append(point)
@@ -99,6 +123,7 @@ def measure(make):
         if seconds > SLOW:
             break
     answer = {'index': name, 'threads': options['threads'], 'points': points, 'single': single}
+    answer['bytesPerVector'] = faiss.serialize_index(index).nbytes / n
     answer['build'] = {'train': trained - start, 'add': added - trained, 'total': added - start}
     if knob is None:
         seconds, (_, ids) = best(lambda: index.search(query, 100))
@@ -106,6 +131,12 @@ def measure(make):
     return answer
 
 
-makers = {'IVFFlat': ivf_flat, 'HNSW16': hnsw, 'Flat': flat}
-curves = [measure(makers[name]) for name in options['indexes']]
-print(json.dumps({'version': faiss.__version__, 'options': faiss.get_compile_options().strip(), 'curves': curves}))
+makers = {'IVFFlat': ivf_flat, 'IVFPQfs': ivf_pq_fast_scan, 'RaBitQfs': rabitq_fast_scan, 'HNSW16': hnsw, 'Flat': flat}
+curves, absent = [], []
+for name in options['indexes']:
+    try:
+        curves.append(measure(makers[name]))
+    except (Missing, RuntimeError, AssertionError) as error:
+        absent.append({'what': 'faiss %s' % name, 'reason': str(error).split('\n')[0][:160]})
+answer = {'version': faiss.__version__, 'options': faiss.get_compile_options().strip(), 'curves': curves, 'absent': absent}
+print(json.dumps(answer))

@@ -1,7 +1,9 @@
 /**
- * @typedef {{ setting: number, recall: number, recall1: number, qps: number, vectorsPerQuery?: number, vectors?: number, cells?: number, shareOfGemm?: number }} Point
+ * @typedef {{ setting: number, recall: number, recall1: number, qps: number, vectorsPerQuery?: number, vectors?: number, cells?: number, shareOfGemm?: number,
+ *   epsilon?: number, rescoreFactor?: number, rescore?: boolean, rescored?: number }} Point
  * @typedef {{ set: string, who: string, index: string, version?: string, node?: string, installed?: boolean, threads: number,
  *   revectorize?: boolean, build: { total: number, train?: number, add?: number }, bytesPerVector?: number, points: Point[],
+ *   spec?: string, keep?: string, estimates?: boolean, codeBytes?: number,
  *   single?: { setting: number, recall: number, p50: number, p95: number, p99: number }, [key: string]: any }} Curve
  */
 
@@ -30,9 +32,39 @@ export function qpsAt(points, recall) {
   return Math.exp(Math.log(low.qps) + share * (Math.log(high.qps) - Math.log(low.qps)))
 }
 
+/**
+ * The fastest curve at a recall; nothing is interpolated between two of them.
+ *
+ * @param {Curve[]} curves
+ * @param {number} recall
+ */
+export function bestAt(curves, recall) {
+  return curves
+    .flatMap((curve) => {
+      const qps = qpsAt(curve.points, recall)
+      return qps === undefined ? [] : [{ curve, qps }]
+    })
+    .sort((a, b) => b.qps - a.qps)[0]
+}
+
+/** @param {Curve} curve */
+export function isOurs(curve) {
+  return curve.who === 'fast-ivf'
+}
+
+/** Ours of a spec, an `IvfIndex`. @param {Curve} curve */
+export function isOfSpec(curve) {
+  return isOurs(curve) && curve.spec !== undefined
+}
+
+/** @param {Curve} curve */
+export function isFastIVF(curve) {
+  return isOurs(curve) && curve.spec === undefined
+}
+
 /** @param {Curve} curve */
 export function nameOf(curve) {
   const threads = curve.threads === 1 ? ' (1 thread)' : ''
-  if (curve.who === 'fast-ivf') return `${curve.index}${curve.installed ? `, Node ${curve.node}` : ''}`
+  if (isOurs(curve)) return `${curve.index}${curve.installed ? `, Node ${curve.node}` : ''}`
   return `${curve.who} ${curve.index}${threads}`
 }

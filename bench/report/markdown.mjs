@@ -1,5 +1,7 @@
 import { setNamed } from '../sets/sets.mjs'
-import { nameOf, qpsAt } from './curves.mjs'
+import { isFastIVF, nameOf } from './curves.mjs'
+import { atSameRecall, sameRecallNote } from './same-recall.mjs'
+import { codesTable, pqTable } from './specs.mjs'
 import { num, ratio, share, table } from './table.mjs'
 import { targets } from './targets.mjs'
 import { workDiffers } from './work.mjs'
@@ -20,7 +22,7 @@ export function markdown(results, { picture } = {}) {
     '## Set out to reach\n',
     targetTable(results),
     '## At the same recall\n',
-    'QPS at recall@10, between the measured settings; **×** is FastIVF with `revectorize` (else without) over the line, so above 1 we are faster; **other work** is what the rest of the machine took of the cores meanwhile: compare only rows where it is alike.\n',
+    sameRecallNote,
     ...atSameRecall(results.curves ?? []),
     '## Beside whom\n',
     beside(results.curves ?? []),
@@ -31,10 +33,13 @@ export function markdown(results, { picture } = {}) {
     '## FastIVF\n',
     ...ourCurves(results.curves ?? []),
     sameWork(results.curves ?? []),
+    '## Codes alone\n',
+    'Estimates that are not rescored, so that no originals are kept: **of Flat** is their share of the recall of exact vectors in the same cells.\n',
+    codesTable(results.curves ?? []),
+    '## FastIVFPQ\n',
+    pqTable(results.pq ?? []),
     '## One query at a time\n',
     singleTable(results.curves ?? []),
-    '## Building\n',
-    buildTable(results.curves ?? []),
     '## Exact search, memory, start, size\n',
     smallLines(results),
     '## Absent\n',
@@ -59,32 +64,11 @@ function targetTable(results) {
 }
 
 /** @param {import('./curves.mjs').Curve[]} curves */
-function atSameRecall(curves) {
-  const levels = [0.9, 0.95, 0.99]
-  return setsOf(curves, 'mixture').flatMap((set) => {
-    const here = curves.filter((curve) => curve.set === set)
-    const ours =
-      here.find((curve) => curve.revectorize && !curve.installed) ?? here.find((curve) => curve.who === 'fast-ivf')
-    const rows = here.map((curve) => {
-      const cells = levels.flatMap((level) => {
-        const qps = at(curve, level)
-        const our = ours && at(ours, level)
-        return [num(qps), qps && our && curve.who !== 'fast-ivf' ? ratio(our / qps) : '']
-      })
-      return [nameOf(curve), ...cells, curve.others === undefined ? '–' : `${Math.round(curve.others * 100)} %`]
-    })
-    return [
-      `**${set}**: ${setNamed(set).about}\n`,
-      table(['index', '.90', '×', '.95', '×', '.99', '×', 'other work'], rows),
-    ]
-  })
-}
-
-/** @param {import('./curves.mjs').Curve[]} curves */
 function beside(curves) {
   const others = new Map(curves.filter((curve) => curve.version).map((curve) => [curve.who, curve]))
   const notes = /** @type {Record<string, string>} */ ({
-    faiss: 'python3-faiss of Debian; HNSW with M 16, efConstruction 40; OMP_WAIT_POLICY=PASSIVE',
+    faiss:
+      'python3-faiss of Debian; HNSW with M 16, efConstruction 40; PQ fast scan with originals, the best 16 k rescored; OMP_WAIT_POLICY=PASSIVE',
     usearch: 'HNSW, f32, connectivity 16, expansion_add 128',
     'hnswlib-node': 'HNSW, M 16, efConstruction 128; one thread, arrays of numbers',
     '@lancedb/lancedb': 'IVF_FLAT; no batch call: four queries in flight, 250 in all',
@@ -104,11 +88,6 @@ function sameWork(curves) {
   const differs = workDiffers(curves)
   if (differs.length > 0) return `**Work differs between builds or Node versions** on ${differs.join(', ')}.\n`
   return 'Vectors scored, cells visited and recall are the same in every build and Node version measured.\n'
-}
-
-/** @param {import('./curves.mjs').Curve} curve @param {number} level */
-function at(curve, level) {
-  return qpsAt(curve.points, level)
 }
 
 /** @param {any[]} rows */
@@ -145,7 +124,7 @@ function kmeansTable(rows) {
 
 /** @param {import('./curves.mjs').Curve[]} curves */
 function ourCurves(curves) {
-  const ours = curves.filter((curve) => curve.who === 'fast-ivf')
+  const ours = curves.filter(isFastIVF)
   return setsOf(ours).flatMap((set) => {
     const [first, ...rest] = ours
       .filter((curve) => curve.set === set)
@@ -187,14 +166,6 @@ function singleTable(curves) {
   return table(['set', 'index', 'recall@10', 'p50 ms', 'p95 ms', 'p99 ms'], rows)
 }
 
-/** @param {import('./curves.mjs').Curve[]} curves */
-function buildTable(curves) {
-  const rows = curves
-    .filter((curve) => !curve.index.startsWith('Flat'))
-    .map((curve) => [curve.set, nameOf(curve), num(curve.build.total, 1)])
-  return table(['set', 'index', 'seconds'], rows)
-}
-
 /** @param {any} results */
 function smallLines({ exact = [], memory = [], startup = [], size = [], curves = [] }) {
   const flat = curves.find((/** @type {any} */ curve) => curve.set === 'synth' && curve.k100)
@@ -219,7 +190,7 @@ function smallLines({ exact = [], memory = [], startup = [], size = [], curves =
   return lines.length === 0 ? '*not measured*\n' : `${lines.map((line) => `- ${line}`).join('\n')}\n`
 }
 
-/** @param {{ set: string }[]} curves @param {string} [without] */
-function setsOf(curves, without) {
-  return [...new Set(curves.map((curve) => curve.set))].filter((set) => set !== without)
+/** @param {{ set: string }[]} curves */
+function setsOf(curves) {
+  return [...new Set(curves.map((curve) => curve.set))]
 }

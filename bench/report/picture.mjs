@@ -1,11 +1,13 @@
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
-import { frontier } from './curves.mjs'
+import { frontier, isOfSpec, isOurs } from './curves.mjs'
 
 /** Legible on white and on black; what is not named here is left out of the picture. @type {Record<string, { color: string, symbol: any }>} */
 const styles = {
-  'FastIVF, revectorize': { color: '#e8590c', symbol: 'circle' },
-  FastIVF: { color: '#f59f00', symbol: 'circle' },
+  'IVF, scalar codes (ours)': { color: '#e03131', symbol: 'circle' },
+  'IVF, product codes (ours)': { color: '#d6589f', symbol: 'diamond2' },
+  'FastIVF (ours)': { color: '#f59f00', symbol: 'circle' },
+  'faiss IVFPQ fast scan': { color: '#1c6fbf', symbol: 'times' },
   'faiss IVFFlat': { color: '#4c8dd8', symbol: 'square' },
   'faiss HNSW16': { color: '#8f6fd8', symbol: 'diamond' },
   'faiss Flat (exact)': { color: '#8a8a8a', symbol: 'star' },
@@ -29,17 +31,11 @@ const stretch = (recall) => -Math.log10(1 - Math.min(recall, 0.9995))
 export function picture(curves, sets, { caption }) {
   const { document } = parseHTML('<html><body></body></html>')
   const here = sets.filter((set) => curves.some((curve) => curve.set === set))
-  const drawn = curves.filter((curve) => here.includes(curve.set) && styleOf(curve) && !curve.installed)
-  const points = drawn.flatMap((curve) =>
-    frontier(curve.points)
+  const drawn = here.flatMap((set) => seriesOn(curves.filter((curve) => curve.set === set && !curve.installed)))
+  const points = drawn.flatMap(({ set, name, ours, points: all }) =>
+    frontier(all)
       .filter((point) => point.recall >= 0.5)
-      .map((point) => ({
-        set: curve.set,
-        name: seriesOf(curve),
-        ours: curve.who === 'fast-ivf',
-        x: stretch(point.recall),
-        qps: point.qps,
-      })),
+      .map((point) => ({ set, name, ours, x: stretch(point.recall), qps: point.qps })),
   )
   const names = Object.keys(styles).filter((name) => points.some((point) => point.name === name))
   const top = Math.max(...points.map((point) => point.qps))
@@ -164,15 +160,35 @@ function compose(panels, keys, caption) {
   ].join('\n')
 }
 
-/** @param {import('./curves.mjs').Curve} curve */
-function seriesOf(curve) {
-  if (curve.who === 'fast-ivf') return curve.revectorize ? 'FastIVF, revectorize' : 'FastIVF'
-  return `${curve.who} ${curve.index.replace(/ \d+$/, '')}${curve.threads === 1 ? ', 1 thread' : ''}`
+/**
+ * What is drawn of a set. Of ours the wide build where it was measured, and one line for all scalar codes, one for all
+ * product codes: at each recall the best of them.
+ *
+ * @param {import('./curves.mjs').Curve[]} here
+ */
+function seriesOn(here) {
+  const wide = here.some((curve) => isOurs(curve) && curve.revectorize)
+  /** @type {Map<string, { set: string, name: string, ours: boolean, points: import('./curves.mjs').Point[] }>} */
+  const series = new Map()
+  for (const curve of here) {
+    const name = seriesOf(curve)
+    const ours = isOurs(curve)
+    if (!styles[name] || (ours && wide && !curve.revectorize)) continue
+    const points = [...(series.get(name)?.points ?? []), ...curve.points]
+    series.set(name, { set: curve.set, name, ours, points })
+  }
+  return [...series.values()]
 }
 
 /** @param {import('./curves.mjs').Curve} curve */
-function styleOf(curve) {
-  return styles[seriesOf(curve)]
+function seriesOf(curve) {
+  if (isOfSpec(curve)) {
+    const kind = /,SQ\d/.test(curve.spec ?? '') ? 'scalar' : /PQ\d/.test(curve.spec ?? '') ? 'product' : 'exact'
+    return `IVF, ${kind} codes (ours)`
+  }
+  if (isOurs(curve)) return 'FastIVF (ours)'
+  const index = curve.index.replace(/ \d+$/, '').replace(/^IVFPQ\d+x4fs.*/, 'IVFPQ fast scan')
+  return `${curve.who} ${index}${curve.threads === 1 ? ', 1 thread' : ''}`
 }
 
 /** @param {string} text */

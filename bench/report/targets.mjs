@@ -1,10 +1,12 @@
-import { qpsAt } from './curves.mjs'
+import { least, most } from './aims.mjs'
+import { isFastIVF, qpsAt } from './curves.mjs'
+import { specTargets } from './spec-targets.mjs'
 
 /**
  * What the project set out to reach, beside what this run measured. An entry without a measurement says so.
  *
  * @param {any} results
- * @returns {{ what: string, measured: string, reach: string, state: 'ok' | 'missed' | 'not measured' }[]}
+ * @returns {import('./aims.mjs').Aim[]}
  */
 export function targets(results) {
   const { kernels = [], kmeans = [], curves = [], exact = [], memory = [], startup = [], size = [] } = results
@@ -17,9 +19,7 @@ export function targets(results) {
     return blas && ours && ours.gflops / blas.gflops
   }
   const synth = (/** @type {boolean} */ wide) =>
-    curves.find(
-      (/** @type {any} */ c) => c.set === 'synth' && c.who === 'fast-ivf' && c.revectorize === wide && !c.installed,
-    )
+    curves.find((/** @type {any} */ c) => c.set === 'synth' && isFastIVF(c) && c.revectorize === wide && !c.installed)
   const share = (/** @type {boolean} */ wide) =>
     synth(wide)?.points.find((/** @type {any} */ point) => point.setting === 16)?.shareOfGemm
   const at95 = (/** @type {boolean} */ wide) => synth(wide) && qpsAt(synth(wide).points, 0.95)
@@ -34,10 +34,10 @@ export function targets(results) {
     least('the same with `revectorize`', gemm(true), 0.65),
     least('batch search at nprobe 16 as a share of the bare GEMM', share(false), 0.55),
     least('the same with `revectorize`', share(true), 0.55),
-    least('QPS on synth at recall@10 .95', at95(false), 8000, 0),
+    least('FastIVF on synth, QPS at recall@10 .95', at95(false), 8000, 0),
     least('the same with `revectorize`', at95(true), 12000, 0),
-    most('one query at a time, p50 ms', synth(false)?.single?.p50, 0.6),
-    most('one query at a time, p99 ms', synth(false)?.single?.p99, 1.2),
+    most('FastIVF, one query at a time, p50 ms', synth(false)?.single?.p50, 0.6),
+    most('FastIVF, one query at a time, p99 ms', synth(false)?.single?.p99, 1.2),
     most('the same with `revectorize`, p50 ms', synth(true)?.single?.p50, 0.6),
     most('the same with `revectorize`, p99 ms', synth(true)?.single?.p99, 1.2),
     most('`KMeans` into 1,024 with `revectorize`, seconds', means('KMeans', true)?.seconds, 3),
@@ -56,6 +56,7 @@ export function targets(results) {
       850,
       0,
     ),
+    ...specTargets(results),
     most(
       'peak memory over the vectors while building, MB',
       memo && memo.over / 1e6,
@@ -67,32 +68,4 @@ export function targets(results) {
     most('installed size, kB', size[0] && size[0].installed / 1e3, 1000, 0),
     most('what a browser loads, gzip, kB', size[0] && size[0].gzip / 1e3, 60, 1),
   ]
-}
-
-/** @param {string} what @param {number | undefined} value @param {number} reach @param {number} [digits] */
-function least(what, value, reach, digits = 2) {
-  return entry(what, value, `≥ ${show(reach, digits)}`, digits, (value ?? 0) >= reach)
-}
-
-/** @param {string} what @param {number | undefined} value @param {number} reach @param {number} [digits] */
-function most(what, value, reach, digits = 2) {
-  return entry(what, value, `≤ ${show(reach, digits)}`, digits, (value ?? 0) <= reach)
-}
-
-/** @param {string} what @param {number | undefined} value @param {string} reach @param {number} digits @param {boolean} good */
-function entry(what, value, reach, digits, good) {
-  if (value === undefined || Number.isNaN(value)) {
-    return { what, measured: '–', reach, state: /** @type {const} */ ('not measured') }
-  }
-  return {
-    what,
-    measured: show(value, digits),
-    reach,
-    state: good ? /** @type {const} */ ('ok') : /** @type {const} */ ('missed'),
-  }
-}
-
-/** @param {number} value @param {number} digits */
-function show(value, digits) {
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }

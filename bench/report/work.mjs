@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setNamed } from '../sets/sets.mjs'
+import { isFastIVF, isOfSpec, isOurs } from './curves.mjs'
 
 /**
  * What a search found and what it cost, in counts: the same from run to run and from machine to machine, so a difference
@@ -9,18 +10,25 @@ import { setNamed } from '../sets/sets.mjs'
  * @param {import('./curves.mjs').Curve[]} curves
  */
 export function workOf(curves) {
-  const ours = curves.filter((curve) => curve.who === 'fast-ivf' && !curve.installed)
-  const oneEach = [...new Map(ours.map((curve) => [curve.set, curve])).values()]
-  const entries = oneEach.map((curve) => {
-    const { nlist, metric, base, query } = setNamed(curve.set)
-    const points = curve.points.map(({ setting, recall, recall1, vectors, cells }) => ({
-      nprobe: setting,
-      recall,
-      recall1,
-      vectors,
-      cells,
-    }))
-    return [curve.set, { data: hash(base, query), metric, nlist, simd: curve.simd, k: 10, points }]
+  const ours = curves.filter((curve) => isOurs(curve) && !curve.installed)
+  const names = [...new Set(ours.map((curve) => curve.set))]
+  const entries = names.map((name) => {
+    const here = ours.filter((curve) => curve.set === name)
+    const { nlist, metric, base, query } = setNamed(name)
+    const fastIVF = here.filter(isFastIVF).at(-1)
+    const specs = Object.fromEntries(here.filter(isOfSpec).map((curve) => [seriesOf(curve), countsOf(curve)]))
+    return [
+      name,
+      {
+        data: hash(base, query),
+        metric,
+        nlist,
+        simd: here[0]?.simd,
+        k: 10,
+        points: fastIVF && countsOf(fastIVF),
+        ...(Object.keys(specs).length > 0 && { specs }),
+      },
+    ]
   })
   return Object.fromEntries(entries)
 }
@@ -33,12 +41,35 @@ export function workOf(curves) {
 export function workDiffers(curves) {
   const seen = new Map()
   const differs = new Set()
-  for (const curve of curves.filter((one) => one.who === 'fast-ivf')) {
-    const counts = curve.points.map((point) => [point.recall, point.vectors, point.cells]).join()
-    if ((seen.get(curve.set) ?? counts) !== counts) differs.add(curve.set)
-    seen.set(curve.set, counts)
+  for (const curve of curves.filter(isOurs)) {
+    const key = `${curve.set} ${seriesOf(curve)}`
+    const counts = JSON.stringify(countsOf(curve).map(({ recall1: _, ...count }) => count))
+    if ((seen.get(key) ?? counts) !== counts) differs.add(isFastIVF(curve) ? curve.set : key)
+    seen.set(key, counts)
   }
   return [...differs]
+}
+
+/** @param {import('./curves.mjs').Curve} curve */
+function countsOf(curve) {
+  return curve.points.map(
+    ({ setting, epsilon, rescoreFactor, rescore, recall, recall1, vectors, cells, rescored }) => ({
+      nprobe: setting,
+      epsilon,
+      rescoreFactor,
+      rescore,
+      recall,
+      recall1,
+      vectors,
+      cells,
+      rescored,
+    }),
+  )
+}
+
+/** One name for all builds of an index. @param {import('./curves.mjs').Curve} curve */
+function seriesOf(curve) {
+  return `${curve.spec ?? 'FastIVF'}${curve.estimates ? ', estimates' : ''}`
 }
 
 /** @param {string[]} files */

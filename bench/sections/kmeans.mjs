@@ -10,7 +10,7 @@ export async function kmeans({ run, py, node, threads, quick, absent, say }) {
   }
   const rows = []
   for (const trainer of ['KMeans', 'MiniBatchKMeans']) {
-    for (const revectorize of major(node.version) >= 24 ? [true, false] : [false]) {
+    for (const revectorize of major(node.version) < 24 ? [false] : quick ? [true] : [true, false]) {
       say(`k-means: ${trainer}${revectorize ? ', revectorize' : ''}`)
       const got = await run('tasks/kmeans.mjs', { set, trainer, centroids: 1024, threads, revectorize })
       if (got) rows.push({ who: 'fast-ivf', trainer, threads, revectorize, ...got })

@@ -13,12 +13,14 @@ export async function peers(context) {
 }
 
 /** @param {import('./context.mjs').Context} context */
-async function faiss({ py, threads, quick, full, wants, say }) {
+async function faiss({ py, threads, quick, full, wants, absent, say }) {
   const curves = []
+  const missing = new Map()
   for (const set of sets) {
     if (!wants(set.name) || !isThere(set) || set.name === 'mixture') continue
     const hnsw = npmSets.includes(set.name) || full ? ['HNSW16'] : []
-    const indexes = ['IVFFlat', 'Flat', ...hnsw]
+    const codes = quick ? [] : ['IVFPQfs', 'RaBitQfs']
+    const indexes = ['IVFFlat', ...codes, 'Flat', ...hnsw]
     say(`peers: faiss ${indexes.join(', ')} on ${set.name}`)
     const input = {
       ...set,
@@ -34,6 +36,7 @@ async function faiss({ py, threads, quick, full, wants, say }) {
       what: `faiss on ${set.name}`,
       limitSeconds: full ? 900 : 300,
     })
+    for (const { what, reason } of got?.absent ?? []) missing.set(`${what}: ${reason}`, { what, reason })
     for (const curve of got?.curves ?? []) {
       curves.push({
         set: set.name,
@@ -45,6 +48,7 @@ async function faiss({ py, threads, quick, full, wants, say }) {
       })
     }
   }
+  for (const { what, reason } of missing.values()) absent(what, reason)
   return curves
 }
 
@@ -78,6 +82,6 @@ async function npm({ run, root, node, threads, quick, wants, absent, say }) {
       if (got) curves.push({ set: setName, who: name, version, ...got })
     }
   }
-  if (quick) absent('hnswlib-node, @lancedb/lancedb', 'left out by --quick')
+  if (quick) absent('faiss fast scan, hnswlib-node, @lancedb/lancedb', 'left out by --quick')
   return curves
 }

@@ -28,6 +28,15 @@ export function readVecs(path, rows = Number.POSITIVE_INFINITY) {
   }
 }
 
+/** Rows and components of such a file. @param {string} path */
+export function shapeOf(path) {
+  const head = new Int32Array(2)
+  const file = openSync(path, 'r')
+  readSync(file, head, 0, 8, 0)
+  closeSync(file)
+  return { n: head[0] ?? 0, dim: head[1] ?? 0 }
+}
+
 /**
  * @param {string} path
  * @param {Float32Array | Int32Array | Uint8Array} data rows × dim

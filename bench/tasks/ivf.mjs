@@ -1,5 +1,6 @@
 import { recalls } from '../measure/recall.mjs'
-import { best, oneByOne, timed } from '../measure/timing.mjs'
+import { measurePoint } from '../measure/sweep.mjs'
+import { oneByOne, timed } from '../measure/timing.mjs'
 import { library, task } from '../process/task.mjs'
 import { readSet } from '../sets/sets.mjs'
 
@@ -16,19 +17,10 @@ await task(async (input) => {
   /** @type {any[]} */
   const points = []
   for (const nprobe of nprobes.filter((/** @type {number} */ n) => n <= nlist)) {
-    const { seconds, value } = await best(repeats, () => index.search(set.query.data, { k, nprobe }))
-    const { vectors, cells } = value.work
-    const { n: nq, dim } = set.query
-    const flops = 2 * dim * (vectors + nlist * nq)
-    points.push({
-      setting: nprobe,
-      ...recalls(value.ids, k, set.truth),
-      qps: nq / seconds,
-      vectors,
-      cells,
-      vectorsPerQuery: vectors / nq,
-      gflops: flops / seconds / 1e9,
-    })
+    const search = (/** @type {any} */ queries, /** @type {any} */ how) => index.search(queries, how)
+    const { seconds, rescored: _, ...point } = await measurePoint(set, { nprobe, k, repeats }, search)
+    const flops = 2 * set.query.dim * (point.vectors + nlist * set.query.n)
+    points.push({ ...point, gflops: flops / seconds / 1e9 })
   }
   const after = before && (await gemmRate({ threads, revectorize, repeats: 40 }))
   const bare = before && Math.max(before, after ?? 0)
