@@ -36,7 +36,8 @@ export class SearchResult {
   errors: Float32Array | undefined
   /**
    * nq × k with the search option `confidence`: the probability that the vector is at least as near as the last
-   * answer's score tells. 1 when scores are exact; about ½ for the last answer among estimates.
+   * answer's score tells, by its own standard error alone. 1 when scores are exact; ½ for the last answer among
+   * estimates. The best of many estimates err to the near side, so with few bits it is too high: compare, do not add up.
    */
   confidences: Float32Array | undefined
   /** What the search cost over all queries; the same on every machine and any number of threads. */

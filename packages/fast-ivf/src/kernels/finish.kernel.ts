@@ -1,5 +1,5 @@
 import { exactDistance, touchRow } from './originals.kernel'
-import { clearHeap, heapify, pushOnce, sortHeap } from './topk.kernel'
+import { clearHeap, heapify, push, sortHeap } from './topk.kernel'
 
 @unmanaged
 export class Heaps {
@@ -110,7 +110,7 @@ function mergeLanes(heap: usize, lanes: u32, stride: u32, k: u32): void {
   const slotsAt = (<usize>k) << 2
   for (let l: u32 = 1; l < lanes; l++) {
     const other = heap + <usize>l * stride
-    for (let i: usize = 0; i < slotsAt; i += 4) pushOnce(load<f32>(other + i), load<u32>(other + slotsAt + i), heap, k)
+    for (let i: usize = 0; i < slotsAt; i += 4) push(load<f32>(other + i), load<u32>(other + slotsAt + i), heap, k)
   }
 }
 

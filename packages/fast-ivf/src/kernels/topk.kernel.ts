@@ -5,7 +5,7 @@
 
 // @ts-ignore: decorator
 @inline
-function farther(d: f32, slot: u32, than: f32, thanSlot: u32): bool {
+export function farther(d: f32, slot: u32, than: f32, thanSlot: u32): bool {
   return d > than || (d == than && slot > thanSlot)
 }
 
@@ -74,15 +74,6 @@ export function push(d: f32, slot: u32, heap: usize, k: u32): f32 {
   if (!(d < Infinity) || !farther(root, load<u32>(slots), d, slot)) return root
   sink(d, slot, 0, heap, slots, k)
   return load<f32>(heap)
-}
-
-/** As `push`, unless the slot is in the heap already. */
-export function pushOnce(d: f32, slot: u32, heap: usize, k: u32): void {
-  const slots = heap + ((<usize>k) << 2)
-  if (!(d < Infinity) || !farther(load<f32>(heap), load<u32>(slots), d, slot)) return
-  const end = slots + ((<usize>k) << 2)
-  for (let at = slots; at < end; at += 4) if (load<u32>(at) == slot) return
-  sink(d, slot, 0, heap, slots, k)
 }
 
 /** Sorts the heap, nearest first; empty places (infinite) come last. */

@@ -1,5 +1,5 @@
 import { exactDistance, touchRow } from './originals.kernel'
-import { clearHeap, offerDistances, pushOnce, sortHeap } from './topk.kernel'
+import { clearHeap, farther, offerDistances, push, sortHeap } from './topk.kernel'
 
 /** One cell of a segment and the queries that visit it. */
 @unmanaged
@@ -107,21 +107,31 @@ function toDistances(s: Scan, v: Visit, i: u32, query: u32, sums: usize, first: 
 function offerBounded(s: Scan, v: Visit, i: u32, query: u32, distances: usize, first: u32, count: u32, heap: usize, lane: u32): void {
   const from = s.queries + ((<usize>query * s.vectorDim) << 2)
   let limit = load<f32>(s.limits + ((<usize>query) << 2))
+  // The last of those that were compared already, to find a limit: none.
+  let last: f32 = -Infinity, lastSlot: u32 = 0
   if (limit == Infinity) {
     const best = s.scratch + <usize>lane * s.scratchStride + s.packed + ((<usize>s.products) << 2)
+    const slots = best + ((<usize>s.seeds) << 2)
     clearHeap(best, s.seeds)
     offerDistances(distances, count, first, best, s.seeds)
     sortHeap(best, s.seeds)
     let seeds: u32 = 0
     while (seeds < s.seeds && load<f32>(best + ((<usize>seeds) << 2)) < Infinity) seeds++
-    compareAll(s, v, from, best + ((<usize>s.seeds) << 2), seeds, heap, best, lane)
+    if (seeds) {
+      last = load<f32>(best + ((<usize>(seeds - 1)) << 2))
+      lastSlot = load<u32>(slots + ((<usize>(seeds - 1)) << 2))
+    }
+    compareAll(s, v, from, slots, seeds, heap, best, lane)
     limit = limitOf(s, best, seeds, query)
   }
-  compareAll(s, v, from, distances, listBounded(s, v, i, distances, first, count, limit), heap, 0, lane)
+  compareAll(s, v, from, distances, listBounded(s, v, i, distances, first, count, limit, last, lastSlot), heap, 0, lane)
 }
 
-/** Writes over the distances the slots of those that may be as near as the limit; returns how many. */
-function listBounded(s: Scan, v: Visit, i: u32, distances: usize, first: u32, count: u32, limit: f32): u32 {
+/**
+ * Writes over the distances the slots of those that may be as near as the limit, but for the estimates up to the last
+ * one that was compared already; returns how many.
+ */
+function listBounded(s: Scan, v: Visit, i: u32, distances: usize, first: u32, count: u32, limit: f32, last: f32, lastSlot: u32): u32 {
   const margin = s.epsilon * load<f32>(v.apart + ((<usize>i) << 2))
   let sigma = v.factors + ((<usize>v.stride * 2 + first) << 2)
   // What is infinitely far is never an answer, even where there is no limit.
@@ -136,16 +146,20 @@ function listBounded(s: Scan, v: Visit, i: u32, distances: usize, first: u32, co
     if (v128.any_true(v128.or(m0, m1))) {
       let bits: u32 = i32x4.bitmask(m0) | (i32x4.bitmask(m1) << 4)
       while (bits) {
-        store<u32>(out, first + j + ctz(bits))
+        const bit = ctz(bits)
         bits &= bits - 1
-        out += 4
+        const slot = first + j + bit
+        if (farther(load<f32>(at + ((<usize>bit) << 2)), slot, last, lastSlot)) {
+          store<u32>(out, slot)
+          out += 4
+        }
       }
     }
     at += 32
     sigma += 32
   }
   for (; j < count; j++) {
-    if (load<f32>(at) - margin * load<f32>(sigma) <= limit) {
+    if (load<f32>(at) - margin * load<f32>(sigma) <= limit && farther(load<f32>(at), first + j, last, lastSlot)) {
       store<u32>(out, first + j)
       out += 4
     }
@@ -165,7 +179,7 @@ function compareAll(s: Scan, v: Visit, query: usize, slots: usize, count: u32, h
       const slot = load<u32>(slots + ((<usize>j) << 2))
       const d = exactDistance(s.kept, v.originals, slot, query, s.vectorDim, s.squared)
       if (exact) store<f32>(exact + ((<usize>j) << 2), d)
-      pushOnce(d, v.slot + slot, heap, s.k)
+      push(d, v.slot + slot, heap, s.k)
     }
   }
   const at = s.compared + ((<usize>lane) << 6)

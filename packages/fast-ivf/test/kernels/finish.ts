@@ -64,9 +64,6 @@ export function taskOf(m: Machine, { dim, seed, nq, k, sizes, lanes, kept, squar
       const distance = Math.fround((squared ? product(x, x) / 2 : 0) - product(x, rowOf(queries, q)) + error)
       const lane = random() % lanes
       held[lane]?.[q]?.push({ distance, slot })
-      // Two lanes may find the same: both then hold it.
-      const other = random() % (3 * lanes)
-      if (other !== lane) held[other]?.[q]?.push({ distance, slot })
     }
   }
   return {
