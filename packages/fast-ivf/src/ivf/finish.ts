@@ -51,13 +51,12 @@ export async function finishQueries(
 
 /** The k-th exact distance so far becomes each query's limit. */
 export async function updateLimits(search: Search, limits: number, options: RunOptions): Promise<void> {
-  const { engine } = search.scratch
+  const { scratch, metric, k, nq, norms, heaps, heapStride, lanes } = search
+  const { engine } = scratch
   await engine.frame((own) => {
-    const record = own.record('Limits', { ...compared(own, search, []), limits, norms: search.norms })
-    return engine.run(
-      { kernel: 'updateLimits', record, count: search.nq },
-      { cost: search.nq * search.k * 16, ...options },
-    )
+    const squared = metric === 'l2' ? 1 : 0
+    const record = own.record('Limits', { heaps, heapStride, lanes, k, limits, squared, norms })
+    return engine.run({ kernel: 'updateLimits', record, count: nq }, { cost: nq * k * 16, ...options })
   })
 }
 

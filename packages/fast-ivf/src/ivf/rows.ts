@@ -157,8 +157,10 @@ async function findProbes(
     return withinRatio(distances.subarray(q * nprobe, (q + 1) * nprobe), norms[q] as number, metric, ratioThreshold)
   })
   const { rounding } = quantizer
-  const rounded = rounding
-    ? Float32Array.from({ length: nq }, (_, q) => rounding * (engine.floats(units, 2 * nq)[2 * q] as number) ** 2)
-    : undefined
-  return { nq, nprobe, cells, distances, used, norms, rounded }
+  return { nq, nprobe, cells, distances, used, norms, rounded: rounding ? rounded() : undefined }
+
+  function rounded(): Float32Array {
+    const unit = engine.floats(units, 2 * nq)
+    return Float32Array.from({ length: nq }, (_, q) => rounding * (unit[2 * q] as number) ** 2)
+  }
 }

@@ -75,11 +75,6 @@ export class Limits {
   lanes: u32
   k: u32
   limits: usize // out: per query, in the sense of estimates; infinite until k are there
-  spans: usize
-  nspans: u32
-  kept: u32
-  queries: usize // nq × vectorDim
-  vectorDim: u32
   squared: u32 // 1: exact distances are Σ(x − q)², which limits are not: ½‖x‖² − ⟨q, x⟩
   norms: usize // squared: nq squared norms of the queries
 }

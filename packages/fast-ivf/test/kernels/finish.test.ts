@@ -204,12 +204,8 @@ function runLimits(m: Machine, task: Task): { limits: Float32Array; heaps: Near[
   const { nq, k, squared } = task
   const { record, heaps } = task.place(task.lanes)
   const limits = m.room(nq)
-  const { spans, nspans, kept, queries, vectorDim, norms, ...places } = record
-  m.run(
-    'updateLimits',
-    m.record('Limits', { ...places, limits, spans, nspans, kept, queries, vectorDim, norms, squared: +squared }),
-    nq,
-  )
+  const { heapStride, lanes, norms } = record
+  m.run('updateLimits', m.record('Limits', { heaps, heapStride, lanes, k, limits, norms, squared: +squared }), nq)
   const read = (at: number): Near[] =>
     [...m.floats(at, k)]
       .map((distance, i) => ({ distance, slot: m.ints(at + 4 * k, k)[i] as number }))

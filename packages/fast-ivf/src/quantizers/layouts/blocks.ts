@@ -1,5 +1,6 @@
 import type { Engine } from '../../engine/engine.js'
 import type { KernelName, RunOptions } from '../../engine/executor.js'
+import type { Codes } from '../quantizer.js'
 
 /** Slots of a block: what a scan kernel works on at a time. */
 export const BLOCK = 32
@@ -25,30 +26,17 @@ export interface CodeShape {
   readonly codeSize: number
 }
 
-/** Codes in engine memory. */
-export interface CodeStore {
-  /** Slots in use. */
-  readonly count: number
-  /** Address: whole blocks and one to spare, which kernels may read. */
-  readonly codes: number
-  /** Address: nfactors × stride floats. */
-  readonly factors: number
-  readonly stride: number
-}
-
 const KERNELS = {
   nibbles: { write: 'writeNibbles', read: 'readNibbles' },
   quads: { write: 'writeQuads', read: 'readQuads' },
   rows: { write: 'writeRows', read: 'readRows' },
 } as const satisfies Record<Layout, Record<'write' | 'read', KernelName>>
 
-/** Room for the codes of `count` slots, cleared; slots that are never written are never an answer. */
-export function allocCodes(
-  engine: Engine,
-  alloc: (bytes: number) => number,
-  shape: CodeShape,
-  count: number,
-): CodeStore {
+/**
+ * Room for the codes of `count` slots, cleared, in whole blocks and one to spare, which kernels may read; slots that are
+ * never written are never an answer.
+ */
+export function allocCodes(engine: Engine, alloc: (bytes: number) => number, shape: CodeShape, count: number): Codes {
   const stride = slotsFor(count)
   const bytes = blockBytes(shape) * (stride / BLOCK)
   const codes = alloc(bytes)
@@ -70,7 +58,7 @@ export function codesBytes(shape: CodeShape, count: number): number {
 export function writeCodes(
   engine: Engine,
   shape: CodeShape,
-  store: CodeStore,
+  store: Codes,
   rows: number,
   first: number,
   count: number,
@@ -83,7 +71,7 @@ export function writeCodes(
 export function readCodes(
   engine: Engine,
   shape: CodeShape,
-  store: CodeStore,
+  store: Codes,
   rows: number,
   first: number,
   count: number,
@@ -104,7 +92,7 @@ function convert(
   engine: Engine,
   way: 'write' | 'read',
   shape: CodeShape,
-  store: CodeStore,
+  store: Codes,
   rows: number,
   first: number,
   count: number,

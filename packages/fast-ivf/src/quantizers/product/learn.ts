@@ -12,6 +12,7 @@ import {
 } from './codebooks.js'
 import { applyRotation, placeRotation, ROTATION_DEFAULTS, trainRotation } from './opq.js'
 import { trainingRows } from './sample.js'
+import { transposed } from './square.js'
 
 export interface ProductOptions {
   /** Subvectors. */
@@ -83,9 +84,8 @@ async function learnRotation(
   rows: Matrix,
 ): Promise<Pick<Learned, 'turn' | 'turnBack'>> {
   const { rotation } = await trainRotation(engine, rows, { ...ROTATION_DEFAULTS, m, k, seed }, options)
-  const inverse = rotation.map((_, i) => rotation[(i % dim) * dim + Math.floor(i / dim)] as number)
   const [turn, turnBack] = await Promise.all(
-    [rotation, inverse].map(async (matrix): Promise<Turn> => {
+    [rotation, transposed(rotation, dim)].map(async (matrix): Promise<Turn> => {
       const panels = await placeRotation(engine, alloc, matrix, dim)
       return async (scratch, from, count, runOptions) => {
         const out = scratch.alloc(count * dim * 4)
