@@ -119,7 +119,7 @@ async function searchBlock(
   const quantizer = createFlat(engine, dim, metric)
   const codes = quantizer.alloc((bytes) => scratch.alloc(bytes), chunk)
   const search = await beginSearch(scratch, {
-    ...{ metric, dim, quantizer, nq, queries: at, norms },
+    ...{ metric, dim, quantizer, exact: true, nq, queries: at, norms },
     prepared: await quantizer.prepare(scratch, at, nq, { signal }),
     k: Math.max(1, Math.min(k, source.rows)),
     cost: source.rows * nq * dim,

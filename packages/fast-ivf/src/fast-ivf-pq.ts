@@ -1,19 +1,10 @@
-import { toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { toMatrix, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
-import { InvertedFile, type IvfPlan } from './inverted-file.js'
+import type { IvfPlan } from './inverted-file.js'
 import type { Keep } from './ivf/originals.js'
-import {
-  type FastIVFOptions,
-  KEEPS,
-  originalPlan,
-  type RescoreOptions,
-  rescoring,
-  type SearchOptions,
-  searchSettings,
-} from './ivf-options.js'
-import type { LongCallOptions } from './options.js'
+import { type FastIVFOptions, KEEPS, originalPlan } from './ivf-options.js'
 import { product } from './quantizers/product/product.js'
-import type { SearchResult } from './result.js'
+import { RescoredFile } from './rescored-file.js'
 
 /** Options of `FastIVFPQ`; the defaults are the original's. */
 export interface FastIVFPQOptions extends FastIVFOptions {
@@ -35,25 +26,16 @@ export interface FastIVFPQOptions extends FastIVFOptions {
   codebooks?: Float32Array
 }
 
-/** Options of one search of `FastIVFPQ`. */
-export interface FastIVFPQSearchOptions extends SearchOptions, Omit<RescoreOptions, 'epsilon'> {
-  /** After rescoring, sort by the new scores; false leaves the order of the estimates. Default true. */
-  sort?: boolean
-}
-
 /**
  * An inverted-file index of product codes (IVF-PQ without residuals; H. Jégou, M. Douze, C. Schmid, "Product
  * Quantization for Nearest Neighbor Search", 2011): each vector is cut into subvectors, and each subvector replaced by
  * the number of its nearest codeword, in as few bits as hold it. Scores are estimates of the metric; `rescore` makes
  * them exact. For cosine they come from the distance to the code (1 − ‖q − y‖²/2), which ranks as the original does.
  */
-export class FastIVFPQ extends InvertedFile {
-  #rescoreNumSamples = -1
-
+export class FastIVFPQ extends RescoredFile {
   /** @throws IvfError ERR_ARGUMENT; ERR_DIM when pqNumSubvectors does not divide dim */
   constructor(dim: number, options: FastIVFPQOptions) {
     super(planOf(dim, options), options)
-    this.rescoreNumSamples = options.rescoreNumSamples ?? -1
   }
 
   /**
@@ -71,43 +53,6 @@ export class FastIVFPQ extends InvertedFile {
     const index = new FastIVFPQ(matrix.dim, { ...options, nlist: matrix.rows })
     await index.adopt(matrix)
     return index
-  }
-
-  /** Default of the search option. */
-  get rescoreNumSamples(): number {
-    return this.#rescoreNumSamples
-  }
-
-  set rescoreNumSamples(value: number) {
-    this.#rescoreNumSamples = checkInteger('rescoreNumSamples', value, -1)
-  }
-
-  /**
-   * Trains cells and codebooks on the vectors **and adds them**, as the original does. Training again starts afresh.
-   *
-   * From batches, the first 256 · nlist vectors (at least 65,536) are the training sample: give them in random order.
-   *
-   * @param vectors n × dim, n ≥ nlist and n ≥ pqNumCentroids
-   * @throws IvfError ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
-   */
-  train(vectors: Vectors | VectorBatches, options: LongCallOptions = {}): Promise<void> {
-    return this.trainOn(vectors, options)
-  }
-
-  /**
-   * The k nearest vectors of each query by their codes, nearest first, among the cells it visits. `rescore: true`
-   * compares all k with the vectors themselves; `rescoreFactor: f` takes the k best of the best f · k;
-   * `rescoreNumSamples: n` compares about n of each query's k and corrects all scores by a line, in the same order.
-   *
-   * @param queries nq × dim, or a single vector
-   * @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE, ERR_ARGUMENT; the signal's reason
-   */
-  async search(queries: Vectors, options: FastIVFPQSearchOptions = {}): Promise<SearchResult> {
-    const rescore = rescoring(options, {
-      ...{ keep: this.keep, exact: false, bounded: false, rescore: false, rescoreFactor: 1, epsilon: 0 },
-      rescoreNumSamples: this.#rescoreNumSamples,
-    })
-    return this.searchWith(queries, { ...searchSettings(this, options, 100), rescore, confidence: false }, options)
   }
 }
 

@@ -1,37 +1,28 @@
-import { trainLloyd } from './clustering/lloyd.js'
-import { trainMiniBatch } from './clustering/minibatch.js'
-import { randomBatches } from './clustering/sample.js'
-import type { Engine } from './engine/engine.js'
 import { checkFinite, chunkRows } from './engine/load.js'
 import { copyOf, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, IvfError } from './errors.js'
 import { collectBatches, startingWith } from './ivf/batches.js'
 import { append, bytesPerCode, type Contents, contentsBytes, holding, release } from './ivf/contents.js'
-import { createModel, type ModelPlan } from './ivf/make-model.js'
+import { createModel } from './ivf/make-model.js'
 import type { Keep } from './ivf/originals.js'
 import { type SearchSettings, searchSegments } from './ivf/search.js'
+import { type TrainPlan, trainModel } from './ivf/train.js'
 import type { LongCallOptions, Metric } from './options.js'
+import { Projection } from './projection.js'
 import type { SearchResult } from './result.js'
 import type { RuntimeOptions } from './runtime.js'
 import { Session } from './session.js'
 
-/** How the cells are found. */
-export type Clustering =
-  | { kind: 'minibatch'; batchSize: number; tol: number; maxSteps: number }
-  | { kind: 'lloyd'; iterations: number; pointsPerCentroid: number }
-
 /** What an index is to be; every default is explicit. */
-export interface IvfPlan extends ModelPlan {
-  nlist: number
+export interface IvfPlan extends TrainPlan {
   /** Defaults of searches. */
   nprobe: number
   ratioThreshold: number
-  clustering: Clustering
 }
 
 /**
- * What `FastIVF`, `FastIVFPQ` and `IvfIndex` share: vectors stored cell by cell under what training found, and a life.
- * The one base class of the library: three faces would repeat these members otherwise.
+ * What all indexes share: vectors stored cell by cell under what training found, and a life.
+ * The one base class of the library: four faces would repeat these members otherwise.
  */
 export abstract class InvertedFile {
   /** Components per vector. */
@@ -41,18 +32,20 @@ export abstract class InvertedFile {
   readonly metric: Metric
   readonly #plan: IvfPlan
   readonly #session: Session
+  readonly #runtime: RuntimeOptions
   #contents: Contents | undefined
   #nprobe = 1
   #ratioThreshold = 0
 
   /** @throws IvfError ERR_ARGUMENT, ERR_DIM */
   protected constructor(plan: IvfPlan, runtime: RuntimeOptions) {
-    plan.quantizer.check(plan.dim)
+    plan.quantizer.check(plan.projection?.plan.width(plan.dim) ?? plan.dim)
     this.#plan = plan
     this.dim = plan.dim
     this.nlist = plan.nlist
     this.metric = plan.metric
     this.#session = new Session(runtime)
+    this.#runtime = runtime
     this.nprobe = plan.nprobe
     this.ratioThreshold = plan.ratioThreshold
   }
@@ -94,7 +87,7 @@ export abstract class InvertedFile {
     return this.#plan.keep
   }
 
-  /** nlist × dim, a copy. @throws IvfError ERR_NOT_TRAINED */
+  /** nlist × dim, or × the components of projected vectors where cells are of those; a copy. @throws IvfError ERR_NOT_TRAINED */
   get centroids(): Float32Array {
     return this.#whenTrained().model.rows.slice()
   }
@@ -131,6 +124,12 @@ export abstract class InvertedFile {
     })
   }
 
+  /** What is done to vectors before they are encoded; undefined: nothing. @throws IvfError ERR_NOT_TRAINED */
+  get projection(): Projection | undefined {
+    const { projection } = this.#whenTrained().model
+    return projection && Projection.of(projection.place.parameters, this.#runtime)
+  }
+
   /** Frees the memory when the calls in progress have ended; later calls reject with ERR_CLOSED. */
   async close(): Promise<void> {
     await this.#session.close()
@@ -153,7 +152,7 @@ export abstract class InvertedFile {
         }
         // Before the long work, not in the middle of it.
         await checkFinite(engine, sample, 'vectors', options.signal)
-        const empty = await this.#empty(engine, await this.#cluster(engine, sample, options), sample, options)
+        const empty = { model: await trainModel(engine, this.#plan, sample, options), segments: [], size: 0 }
         try {
           this.#commit(adds ? await append(empty, startingWith(sample, parts), options) : empty)
         } catch (error) {
@@ -171,7 +170,7 @@ export abstract class InvertedFile {
     const rows = copyOf(centroids)
     return this.#session.write(async (engine) => {
       await checkFinite(engine, centroids, 'centroids')
-      this.#commit(await this.#empty(engine, rows, undefined, {}))
+      this.#commit({ model: await createModel(engine, this.#plan, rows, undefined, {}), segments: [], size: 0 })
     })
   }
 
@@ -190,41 +189,9 @@ export abstract class InvertedFile {
     throw new IvfError('ERR_NOT_TRAINED', 'the index is not trained yet; call and await train(vectors) first')
   }
 
-  async #empty(
-    engine: Engine,
-    centroids: Float32Array,
-    sample: Matrix | undefined,
-    options: LongCallOptions,
-  ): Promise<Contents> {
-    return { model: await createModel(engine, this.#plan, centroids, sample, options), segments: [], size: 0 }
-  }
-
   #commit(next: Contents): void {
     const last = this.#contents
     this.#contents = next
     if (last) release(last, next)
-  }
-
-  /** nlist × dim */
-  async #cluster(engine: Engine, matrix: Matrix, options: LongCallOptions): Promise<Float32Array> {
-    const { nlist, seed, dim, clustering } = this.#plan
-    const metric = this.#plan.metric === 'cosine' ? 'cosine' : 'l2'
-    if (matrix.rows < nlist) {
-      throw new IvfError(
-        'ERR_TOO_FEW',
-        `${matrix.rows} vectors cannot make ${nlist} cells; give at least ${nlist}, or ask for a smaller nlist`,
-      )
-    }
-    if (clustering.kind === 'lloyd') {
-      const settings = { ...clustering, numCentroids: nlist, metric, seed } as const
-      return (await trainLloyd(engine, matrix, settings, options)).centroids
-    }
-    const { batchSize, tol, maxSteps } = clustering
-    const batches = randomBatches(matrix, Math.min(batchSize, Math.ceil(matrix.rows / 16)), seed)
-    const settings = {
-      ...{ numCentroids: nlist, subspaces: 1, historySize: 10, minMaxRatioThreshold: 0.005 },
-      ...({ maxSteps, tol, metric } as const),
-    }
-    return (await trainMiniBatch(engine, dim, batches, settings, options)).centroids
   }
 }

@@ -23,7 +23,9 @@ export interface IvfIndexOptions extends RuntimeOptions, LongCallOptions {
   /**
    * What to build, as `IVF1024,SQ4`. Cells: `IVF<n>`, or none. Codes: `Flat` (the vectors themselves), `SQ8`, `SQ4`,
    * `SQ2`, `SQ1` (rotated scalar codes of so many bits a component), `PQ<m>x<bits>` (product codes), after `OPQ<m>`
-   * with a learned rotation. `R<f>`: rescore the best f · k. Default: `defaultSpec(n, dim)`.
+   * with a learned rotation. A projection to so many components comes first, or after the cells, which are then those
+   * of the vectors themselves: `AE<d>` (learned), `NET<d>` (the original's network), `PCA<d>`, `RR<d>` (random),
+   * `T<d>` (the first d, for Matryoshka embeddings), `L2norm`. `R<f>`: rescore the best f · k. Default: `defaultSpec(n, dim)`.
    */
   spec?: string
   /** Default 'cosine'. */
@@ -83,7 +85,7 @@ export class IvfIndex extends InvertedFile {
   private constructor(plan: IvfPlan, spec: Spec, options: IvfIndexOptions) {
     super(plan, options)
     this.spec = showSpec(spec)
-    const { exact, bounded } = spec.quantizer
+    const { exact, bounded } = codesOf(spec)
     this.#rescoring = {
       ...{ keep: plan.keep, exact, bounded, rescore: plan.keep !== 'none', rescoreNumSamples: -1 },
       rescoreFactor: spec.rescoreFactor ?? (bounded ? undefined : DEFAULT_FACTOR),
@@ -165,21 +167,28 @@ export class IvfIndex extends InvertedFile {
 
 const DEFAULT_FACTOR = 4
 
-function planOf(dim: number, { nlist, quantizer, rescoreFactor }: Spec, options: IvfIndexOptions): IvfPlan {
+/** What codes know: a projection loses something, and nobody knows how much. */
+function codesOf({ quantizer, projection }: Spec): { exact: boolean; bounded: boolean } {
+  return projection ? { exact: false, bounded: false } : quantizer
+}
+
+function planOf(dim: number, spec: Spec, options: IvfIndexOptions): IvfPlan {
+  const { nlist, quantizer, projection, rescoreFactor } = spec
+  const { exact } = codesOf(spec)
   const asked = options.keep === undefined ? undefined : checkOneOf('keep', options.keep, KEEPS)
-  if (quantizer.exact && asked !== undefined && asked !== 'none') {
+  if (exact && asked !== undefined && asked !== 'none') {
     throw new IvfError('ERR_ARGUMENT', `keep is '${asked}', but Flat stores the vectors themselves; leave it out`)
   }
-  if (rescoreFactor !== undefined && (asked === 'none' || quantizer.exact)) {
+  if (rescoreFactor !== undefined && (asked === 'none' || exact)) {
     throw new IvfError(
       'ERR_ARGUMENT',
       `R${rescoreFactor} rescores codes with vectors kept beside them, and there are none; leave R${rescoreFactor} out, or keep 'f32'`,
     )
   }
   return {
-    ...{ dim, nlist, quantizer },
+    ...{ dim, nlist, quantizer, ...(projection && { projection }) },
     metric: checkMetric(options.metric),
-    keep: quantizer.exact ? 'none' : (asked ?? 'f32'),
+    keep: exact ? 'none' : (asked ?? 'f32'),
     nprobe: options.nprobe ?? Math.min(10, nlist),
     ratioThreshold: options.ratioThreshold ?? 0,
     seed: checkInteger('seed', options.seed ?? 1, 0, 0xffffffff),

@@ -1,4 +1,6 @@
 import { IvfError, show } from './errors.js'
+import type { ProjectionPlan } from './projections/projection.js'
+import { projectionOf, kinds as projections } from './projections/registry.js'
 import type { QuantizerPlan } from './quantizers/quantizer.js'
 import { kinds, planOf } from './quantizers/registry.js'
 
@@ -7,6 +9,8 @@ export interface Spec {
   /** 1: no cells, every query is compared with everything. */
   nlist: number
   quantizer: QuantizerPlan
+  /** What is done to vectors before they are encoded, and whether before they are given to cells, too. */
+  projection: { plan: ProjectionPlan; beforeCells: boolean } | undefined
   /** R4: the best 4k candidates are compared exactly. */
   rescoreFactor: number | undefined
 }
@@ -14,7 +18,9 @@ export interface Spec {
 /**
  * Reads a spec: parts with commas between them, in the manner of faiss's index factory. `IVF1024` tells the number of
  * cells (left out: none), then how vectors are stored (`Flat`, `SQ4`, `PQ32x6`, …); `OPQ32` before them learns a
- * rotation for product codes; `R4` after them keeps the vectors and rescores the best 4k.
+ * rotation for product codes; `R4` after them keeps the vectors and rescores the best 4k. A projection (`PCA64`,
+ * `AE64`, …) stands where it is done: first, then cells are those of projected vectors; after the cells, then cells
+ * are those of the vectors themselves.
  *
  * @throws IvfError ERR_ARGUMENT
  */
@@ -23,35 +29,52 @@ export function parseSpec(text: string): Spec {
     new IvfError('ERR_ARGUMENT', `spec ${show(text)} ${why}; a spec looks like 'IVF1024,SQ4' or 'IVF1024,PQ32x6,R4'`)
   if (typeof text !== 'string' || text.trim() === '') throw wrong('is not a spec')
   const parts = text.split(',').map((part) => canonical(part.trim()))
+  const before = takeProjection(parts)
   const opq = numberOf(/^OPQ(\d+)$/, parts)
   const nlist = numberOf(/^IVF(\d+)$/, parts)
   if (nlist === 0 || (nlist ?? 1) > 1 << 24)
     throw wrong(`asks for ${nlist} cells, of which there must be 1 to ${1 << 24}`)
+  const after = takeProjection(parts)
+  if (before && after) throw wrong(`has two projections, ${before.word} and ${after.word}; give one of them`)
   const word = parts.shift()
   if (word === undefined) throw wrong('does not say how vectors are stored')
   if (/^OPQ\d+$/.test(word)) throw wrong(`has ${word} after the cells; it comes first`)
   const quantizer = planOf(word, { opq })
   if (!quantizer) {
-    throw wrong(`holds '${word}', which is none of ${kinds.map((kind) => kind.words).join(', ')}`)
+    const words = [...kinds, ...projections].map((kind) => kind.words)
+    throw wrong(`holds '${word}', which is none of ${words.join(', ')}`)
   }
   const rescoreFactor = numberOf(/^R(\d+)$/, parts)
   if (rescoreFactor === 0) throw wrong('asks to rescore 0 × k candidates; R1 is the least')
   if (parts.length > 0) throw wrong(`goes on with '${parts.join(',')}', where nothing more is known`)
   if (opq !== undefined && !quantizer.word.startsWith('OPQ')) throw wrong('has OPQ, which only product codes (PQ) use')
-  return { nlist: nlist ?? 1, quantizer, rescoreFactor }
+  const plan = before ?? after
+  // A single cell is no matter.
+  const projection = plan && { plan, beforeCells: before !== undefined || (nlist ?? 1) === 1 }
+  return { nlist: nlist ?? 1, quantizer, projection, rescoreFactor }
 }
 
 /** The spec in its shortest form. */
-export function showSpec({ nlist, quantizer, rescoreFactor }: Spec): string {
+export function showSpec({ nlist, quantizer, projection, rescoreFactor }: Spec): string {
   const [word, opq] = quantizer.word.split(',').reverse()
   const ivf = nlist === 1 ? undefined : `IVF${nlist}`
   const refine = rescoreFactor === undefined ? undefined : `R${rescoreFactor}`
-  return [opq, ivf, word, refine].filter((part) => part !== undefined).join(',')
+  const own = projection?.plan.word
+  const [first, second] = projection?.beforeCells ? [own, undefined] : [undefined, own]
+  return [first, opq, ivf, second, word, refine].filter((part) => part !== undefined).join(',')
 }
 
 /** Letters as specs have them: 'ivf16' is IVF16, 'flat' is Flat, 'pq8X4' is PQ8x4. */
-function canonical(part: string): string {
-  return /^flat$/i.test(part) ? 'Flat' : part.toUpperCase().replace(/^(PQ\d+)X/, '$1x')
+export function canonical(part: string): string {
+  const upper = part.toUpperCase()
+  return { FLAT: 'Flat', L2NORM: 'L2norm' }[upper] ?? upper.replace(/^(PQ\d+)X/, '$1x')
+}
+
+/** The projection that the first part names, which is then taken away. */
+function takeProjection(parts: string[]): ProjectionPlan | undefined {
+  const plan = parts[0] === undefined ? undefined : projectionOf(parts[0])
+  if (plan) parts.shift()
+  return plan
 }
 
 /** The number in the first part, which is taken away, if the part is of this form. */

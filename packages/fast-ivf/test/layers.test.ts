@@ -4,8 +4,8 @@ import { expect, test } from 'vitest'
 
 /** The files beside the folders ('.') are entries, above them all, except those that everybody may import. */
 const LAYERS: Record<string, number> = {
-  ...{ engine: 0, platform: 0, clustering: 1, projections: 2, quantizers: 2, ivf: 3 },
-  ...{ storage: 4, threads: 4, formats: 5, '.': 6 },
+  ...{ engine: 0, platform: 0, clustering: 1, algebra: 2, projections: 3, quantizers: 3, ivf: 4 },
+  ...{ storage: 5, threads: 5, formats: 6, '.': 7 },
 }
 const FOR_ALL = ['errors.ts', 'options.ts', 'result.ts', 'generated/kernels.ts']
 

@@ -1,4 +1,5 @@
 import { checkInteger, IvfError } from '../errors.js'
+import { type RowsByCell, rowsByCell } from './group.js'
 
 /** Vectors of one call of `add`. */
 export interface Part {
@@ -16,7 +17,7 @@ export class KeptVectors {
   readonly #parts: Part[] = []
   /** First row of each part. */
   readonly #starts: number[] = []
-  #cells: { starts: Uint32Array; rows: Uint32Array } | undefined
+  #cells: RowsByCell | undefined
   #rows = 0
 
   constructor(dim: number, spaces: number) {
@@ -74,7 +75,7 @@ export class KeptVectors {
 
   /** Row numbers of a cell's vectors, rising; of the first space. */
   members(cell: number, numCells: number): Uint32Array {
-    this.#cells ??= groupByCell(this.labels().subarray(0, this.#rows), numCells)
+    this.#cells ??= rowsByCell(this.labels().subarray(0, this.#rows), numCells)
     const { starts, rows } = this.#cells
     return rows.slice(starts[cell], starts[cell + 1])
   }
@@ -90,19 +91,4 @@ export class KeptVectors {
     const { vectors, rows } = this.#parts[low] as Part
     return { vectors, rows, row: at - (this.#starts[low] as number) }
   }
-}
-
-/** A counting sort: rows of cell c are rows[starts[c]] … rows[starts[c + 1] − 1]. */
-function groupByCell(labels: Int32Array, numCells: number): { starts: Uint32Array; rows: Uint32Array } {
-  const starts = new Uint32Array(numCells + 1)
-  for (const label of labels) starts[label + 1] = (starts[label + 1] as number) + 1
-  for (let cell = 0; cell < numCells; cell++) starts[cell + 1] = (starts[cell + 1] as number) + (starts[cell] as number)
-  const next = starts.slice()
-  const rows = new Uint32Array(labels.length)
-  labels.forEach((label, row) => {
-    const at = next[label] as number
-    rows[at] = row
-    next[label] = at + 1
-  })
-  return { starts, rows }
 }

@@ -1,6 +1,15 @@
 import { IvfError } from '../errors.js'
 import { Arena } from './arena.js'
-import { type Executor, inlineExecutor, type Kernel, type KernelName, type RunOptions, type Task } from './executor.js'
+import {
+  type Executor,
+  inlineExecutor,
+  type Kernel,
+  type KernelName,
+  pace,
+  type RunOptions,
+  type Task,
+  type Turn,
+} from './executor.js'
 import { type RecordFields, type RecordName, recordSize, writeRecord } from './layout.js'
 
 /** Work below this many multiply-adds is done at once on the calling thread: waking workers would cost more. */
@@ -37,6 +46,7 @@ export class Engine {
   readonly memory: WebAssembly.Memory
   readonly tileRows: 2 | 4
   readonly #arena: Arena
+  readonly #turn: Turn
   readonly #inline: Executor
   readonly #pool: Executor | undefined
   readonly #onClose: (engine: Engine, idle: boolean) => void
@@ -50,7 +60,8 @@ export class Engine {
     this.memory = parts.memory
     this.tileRows = parts.tileRows
     this.#arena = new Arena(parts.memory)
-    this.#inline = inlineExecutor(parts.instance.exports as Record<KernelName, Kernel>, parts.giveWay)
+    this.#turn = { held: 0, giveWay: parts.giveWay }
+    this.#inline = inlineExecutor(parts.instance.exports as Record<KernelName, Kernel>, this.#turn)
     this.#pool = parts.pool?.(this)
     this.#onClose = parts.onClose
   }
@@ -116,6 +127,14 @@ export class Engine {
     } finally {
       this.#runs--
     }
+  }
+
+  /**
+   * What long work in plain code awaits between its pieces, of a millisecond at most: others have their turn when the
+   * calling thread has been held for some 12 ms. It throws when the signal is aborted.
+   */
+  pace(signal?: AbortSignal): () => Promise<void> {
+    return pace(this.#turn, signal)
   }
 
   /** Lets go of the memory; nothing may be in progress. */

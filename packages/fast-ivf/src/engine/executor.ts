@@ -6,20 +6,28 @@ export type KernelName =
   | 'addToSums'
   | 'assignRows'
   | 'byteQueries'
+  | 'classifyRows'
   | 'clearHeaps'
+  | 'compareCells'
+  | 'comparePairs'
   | 'decodeProduct'
   | 'decodeScalar'
+  | 'embedRows'
   | 'encodeProduct'
   | 'encodeScalar'
   | 'finishQueries'
   | 'gatherRows'
   | 'keepRows'
   | 'lookUpTables'
+  | 'matchPairs'
   | 'means'
   | 'nearestCells'
   | 'nibbleTables'
+  | 'placeBatch'
+  | 'placeLayer'
   | 'prepareRows'
   | 'products'
+  | 'projectRows'
   | 'readNibbles'
   | 'readQuads'
   | 'readRows'
@@ -31,6 +39,7 @@ export type KernelName =
   | 'scatterRows'
   | 'signTables'
   | 'unrotateRows'
+  | 'updateLayer'
   | 'updateLimits'
   | 'writeNibbles'
   | 'writeQuads'
@@ -60,10 +69,15 @@ export interface Executor {
 /** How long the calling thread is held before others have their turn, in ms. */
 const SLICE = 12
 
-/** Runs on the calling thread, in slices; `giveWay` lets others have their turn between two. */
-export function inlineExecutor(kernels: Record<KernelName, Kernel>, giveWay: () => Promise<void>): Executor {
-  // Of all runs together: many short ones in a row must not hold the thread either.
-  let held = 0
+/** The calling thread, as those who work on it share it: many short pieces in a row must not hold it either. */
+export interface Turn {
+  /** For how long it has been held since others last had their turn, in ms. */
+  held: number
+  readonly giveWay: () => Promise<void>
+}
+
+/** Runs on the calling thread, in slices; others have their turn between two. */
+export function inlineExecutor(kernels: Record<KernelName, Kernel>, turn: Turn): Executor {
   return {
     lanes: 1,
     async run({ kernel, record, count }, { signal, onItems }) {
@@ -76,14 +90,33 @@ export function inlineExecutor(kernels: Record<KernelName, Kernel>, giveWay: () 
         } catch (cause) {
           throw new IvfError('ERR_WORKER', `a kernel failed: ${cause}; the call had no effect`, { cause })
         }
-        if (held + performance.now() - since < SLICE) continue
-        held = 0
+        if (turn.held + performance.now() - since < SLICE) continue
+        turn.held = 0
         onItems?.(item + 1)
-        await giveWay()
+        await turn.giveWay()
         signal?.throwIfAborted()
         since = performance.now()
       }
-      held += performance.now() - since
+      turn.held += performance.now() - since
     },
+  }
+}
+
+/**
+ * For work that is not a kernel's: to be called every millisecond or so. Time that passed in a task counts twice, so
+ * that others have their turn a little too often rather than too late.
+ */
+export function pace(turn: Turn, signal: AbortSignal | undefined): () => Promise<void> {
+  let since = performance.now()
+  return async () => {
+    signal?.throwIfAborted()
+    const now = performance.now()
+    turn.held += now - since
+    since = now
+    if (turn.held < SLICE) return
+    turn.held = 0
+    await turn.giveWay()
+    signal?.throwIfAborted()
+    since = performance.now()
   }
 }

@@ -1,5 +1,5 @@
 import { IvfError } from '../errors.js'
-import { fromHalves, toHalves } from './float16.js'
+import { fromHalves, toHalves } from '../storage/float16.js'
 
 /** The arrays that rows are handed out in. */
 export type TypedArray =

@@ -5,11 +5,17 @@ import type { Panels } from '../engine/panels.js'
 
 /** Queries in engine memory. */
 export interface QueryRows {
-  /** Address: nq × dim, normalized for cosine. */
+  /** Address: nq × their components, normalized for cosine. */
   readonly rows: number
   /** Address: nq squared norms. */
   readonly norms: number
   readonly nq: number
+}
+
+/** Queries as they are given, and as codes see them: the same where nothing is projected. */
+export interface Queries {
+  readonly given: QueryRows
+  readonly coded: QueryRows
 }
 
 /** The cells that queries visit. */

@@ -40,8 +40,14 @@ export async function byCodes(
     ...{ engine, alloc, metric: plain, dim, centroids: center, sample: undefined, seed: 1, options: { signal } },
   })
   const inner: Model = {
-    ...{ engine, metric: plain, dim, nlist: 1, rows: center, norms: squaredNorms(center, dim), centroids: one, held },
-    ...{ choose: onlyOne(center, metric === 'l2'), quantizer, keep: 'f32' },
+    ...{ engine, metric: plain, dim, width: dim, projection: undefined, nlist: 1, rows: center, centroids: one, held },
+    ...{
+      norms: squaredNorms(center, dim),
+      choose: onlyOne(center, metric === 'l2'),
+      quantizer,
+      exact: false,
+      keep: 'f32',
+    },
   }
   const segment = await buildSegment(inner, toMatrix(rows, dim, 'centroids'), 0, { signal })
   held.adopt(segment.held)
@@ -50,7 +56,14 @@ export async function byCodes(
     if (k >= nlist) return all(scratch, queries, nprobe, options)
     return engine.frame(async (own) => {
       const settings = { k, nprobe: 1, ratioThreshold: 0, rescore: { kind: 'none' } } as const
-      const { search, stores } = await searchRows(own, inner, [segment], queries, settings, options)
+      const { search, stores } = await searchRows(
+        own,
+        inner,
+        [segment],
+        { given: queries, coded: queries },
+        settings,
+        options,
+      )
       await finishQueries(search, stores, { mode: 'exact', reorder: true }, options)
       const { nq } = queries
       const [cells, distances] = [new Uint32Array(nq * nprobe), new Float32Array(nq * nprobe)]

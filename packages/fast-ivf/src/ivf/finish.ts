@@ -35,7 +35,7 @@ export async function finishQueries(
   options: RunOptions,
 ): Promise<void> {
   const { scratch, metric, k, nq, norms } = search
-  const exact = finish.mode === 'exact' || finish.mode === 'calibrated' || search.quantizer.exact
+  const exact = finish.mode === 'exact' || finish.mode === 'calibrated' || search.exact
   await scratch.engine.frame((own) => {
     const record = own.record('Finish', {
       ...compared(own, search, stores),
@@ -62,26 +62,26 @@ export async function updateLimits(search: Search, limits: number, options: RunO
 
 /** The heaps, and where the vectors are that their slots mean. */
 function compared(scratch: Scratch, search: Search, stores: readonly Store[]) {
-  const { metric, dim, k, queries, heaps, heapStride, lanes, quantizer } = search
+  const { metric, dim, k, queries, heaps, heapStride, lanes, exact } = search
   const size = recordSize('Span')
   const spans = scratch.alloc(Math.max(1, stores.length) * size)
   for (const [i, { slot, codes, originals, ids }] of stores.entries()) {
-    // The codes of an exact quantizer are the vectors.
-    const rows = quantizer.exact ? codes.codes : (originals?.rows ?? 0)
+    // Exact codes are the vectors.
+    const rows = exact ? codes.codes : (originals?.rows ?? 0)
     scratch.engine.ints(spans + i * size, 3).set([slot, rows, ids])
   }
   return {
     ...{ heaps, heapStride, lanes, k, spans, nspans: stores.length, queries, vectorDim: dim },
-    kept: quantizer.exact ? 0 : (stores[0]?.originals?.form ?? 0),
+    kept: exact ? 0 : (stores[0]?.originals?.form ?? 0),
     squared: metric === 'l2' ? 1 : 0,
   }
 }
 
 const MODES = { estimates: 0, exact: 1, inOrder: 2, calibrated: 3, compared: 4 } as const
 
-function modeOf({ quantizer, metric }: Search, stores: readonly Store[], finish: Finish): number {
+function modeOf({ exact, metric }: Search, stores: readonly Store[], finish: Finish): number {
   if (finish.mode === 'exact' && !finish.reorder) return MODES.inOrder
-  if (!quantizer.exact) return MODES[finish.mode]
+  if (!exact) return MODES[finish.mode]
   // Distances of vectors themselves: those of l2 are computed anew, without cancellation.
   return metric === 'l2' && stores.length > 0 ? MODES.exact : MODES.compared
 }

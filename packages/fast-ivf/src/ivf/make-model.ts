@@ -1,13 +1,16 @@
 import type { Engine } from '../engine/engine.js'
 import { panelsOf } from '../engine/panels.js'
-import type { Matrix } from '../engine/vectors.js'
+import { type Matrix, toMatrix } from '../engine/vectors.js'
 import type { LongCallOptions, Metric } from '../options.js'
+import { placeProjection } from '../projections/place.js'
+import type { ProjectionParameters, ProjectionPlan } from '../projections/projection.js'
 import type { QuantizerPlan } from '../quantizers/quantizer.js'
 import { comparingAll } from './choose.js'
 import { byCodes } from './coarse.js'
 import { Held } from './held.js'
-import { type Model, squaredNorms } from './model.js'
+import { type Model, type ModelProjection, squaredNorms } from './model.js'
 import type { Keep } from './originals.js'
+import { projectRows, projectSample } from './project.js'
 
 /** What a model is made of beside its centroids. */
 export interface ModelPlan {
@@ -16,34 +19,77 @@ export interface ModelPlan {
   quantizer: QuantizerPlan
   keep: Keep
   seed: number
+  /** What is done to vectors before they are encoded, and whether before cells are found, too. */
+  projection?: { plan: ProjectionPlan; beforeCells: boolean }
 }
 
-/** A model of these centroids (nlist × dim); its quantizer learns from the sample. */
+/**
+ * A model of these centroids: nlist × dim, or × width where cells are of projected vectors; then the projection is
+ * given. What else there is to learn is learned from the sample.
+ */
 export async function createModel(
   engine: Engine,
-  { metric, dim, quantizer, keep, seed }: ModelPlan,
+  plan: ModelPlan,
   rows: Float32Array,
   sample: Matrix | undefined,
   options: LongCallOptions,
+  projection?: ProjectionParameters,
 ): Promise<Model> {
-  const nlist = rows.length / dim
+  const { metric, dim, quantizer, keep, seed } = plan
   const held = new Held(engine)
   try {
     const alloc = (bytes: number): number => held.alloc(bytes)
     const { signal } = options
+    const parameters = projection ?? (await trainProjection(engine, plan, sample, rows, options))
+    const beforeCells = parameters !== undefined && plan.projection?.beforeCells === true
+    const width = parameters?.width ?? dim
+    const cellDim = beforeCells ? width : dim
     // Vectors belong to the nearest centroid, for inner products too; queries visit those of the largest product.
-    const centroids = await panelsOf(engine, alloc, rows, dim, { halfNorm: metric !== 'cosine' }, signal)
-    const visited = metric === 'ip' ? await panelsOf(engine, alloc, rows, dim, { halfNorm: false }, signal) : centroids
-    const training = { engine, alloc, metric, dim, centroids: rows, sample, seed, options }
+    const centroids = await panelsOf(engine, alloc, rows, cellDim, { halfNorm: metric !== 'cosine' }, signal)
+    const visited =
+      metric === 'ip' ? await panelsOf(engine, alloc, rows, cellDim, { halfNorm: false }, signal) : centroids
+    const place = parameters && (await placeProjection(engine, alloc, parameters, signal))
+    const coded =
+      place && !beforeCells ? await projectRows(engine, place, toMatrix(rows, dim, 'centroids'), { signal }) : rows
+    const projected =
+      place && sample && !quantizer.exact ? await projectSample(engine, place, sample, seed, signal) : sample
+    const training = { engine, alloc, metric, dim: width, centroids: coded, sample: projected, seed, options }
     const trained = await quantizer.train(training)
+    const exact = trained.exact && !place
     // Where vectors themselves are compared, so are centroids.
-    const choose = trained.exact
+    const choose = exact
       ? comparingAll(visited)
-      : await byCodes(engine, held, metric, dim, rows, visited, { signal })
-    const norms = squaredNorms(rows, dim)
-    return { engine, metric, dim, nlist, rows, norms, centroids, choose, quantizer: trained, keep, held }
+      : await byCodes(engine, held, metric, cellDim, rows, visited, { signal })
+    const norms = squaredNorms(coded, width)
+    return {
+      ...{ engine, metric, dim, width, nlist: rows.length / cellDim, rows, norms, centroids, choose },
+      ...{ quantizer: trained, exact, keep, held },
+      projection: place && { place, beforeCells, ...placeCentroids(coded, norms) },
+    }
+
+    function placeCentroids(coded: Float32Array, norms: Float32Array): Pick<ModelProjection, 'centroids' | 'bias'> {
+      if (beforeCells) return { centroids: 0, bias: 0 }
+      const put = (numbers: Float32Array): number => {
+        const at = alloc(numbers.byteLength)
+        engine.floats(at, numbers.length).set(numbers)
+        return at
+      }
+      return { centroids: put(coded), bias: metric === 'l2' ? put(norms.map((norm) => norm / 2)) : 0 }
+    }
   } catch (error) {
     held.release()
     throw error
   }
+}
+
+/** The projection of the plan; `centroids` are those of the vectors themselves, where they are known. */
+export async function trainProjection(
+  engine: Engine,
+  { metric, dim, seed, projection }: ModelPlan,
+  sample: Matrix | undefined,
+  centroids: Float32Array | undefined,
+  options: LongCallOptions,
+): Promise<ProjectionParameters | undefined> {
+  const vectors = sample ?? toMatrix(new Float32Array(0), dim, 'vectors')
+  return projection?.plan.train({ engine, metric, dim, sample: vectors, centroids, seed, options })
 }

@@ -1,7 +1,8 @@
 import type { Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import type { Prepared } from '../quantizers/quantizer.js'
-import type { QueryRows } from './choose.js'
+import type { Queries } from './choose.js'
+import { codedDistances } from './coded-distances.js'
 import { updateLimits } from './finish.js'
 import type { Model } from './model.js'
 import { type Bound, beginSearch, type ScanVisit, type Search, type Store, scan } from './scan.js'
@@ -46,14 +47,15 @@ export async function searchRows(
   scratch: Scratch,
   model: Model,
   segments: readonly Segment[],
-  queries: QueryRows,
+  queries: Queries,
   { k, nprobe, ratioThreshold, rescore }: RowSettings,
   { signal }: RunOptions,
   onItems?: (done: number, total: number) => void,
 ): Promise<Candidates> {
-  const { metric, dim, quantizer } = model
-  const { rows, norms, nq } = queries
-  const prepared = await quantizer.prepare(scratch, rows, nq, { signal })
+  const { metric, dim, quantizer, exact } = model
+  const { given, coded } = queries
+  const { nq } = given
+  const prepared = await quantizer.prepare(scratch, coded.rows, nq, { signal })
   const probes = await findProbes(model, scratch, queries, prepared, nprobe, ratioThreshold, signal)
   const bounded = rescore.kind === 'bound'
   const stores = storesOf(segments)
@@ -64,7 +66,8 @@ export async function searchRows(
   let vectors = 0
   for (const wave of waves) for (const visit of wave) vectors += (visit.to - visit.from) * visit.count
   const cost = vectors * quantizer.scan.cost
-  const search = await beginSearch(scratch, { metric, dim, quantizer, prepared, k, nq, queries: rows, norms, cost })
+  const compared = { queries: given.rows, norms: coded.norms }
+  const search = await beginSearch(scratch, { metric, dim, quantizer, exact, prepared, k, nq, ...compared, cost })
   const bound = bounded ? boundOf(search, rescore.epsilon) : undefined
   let scanned = 0
   for (const [i, wave] of waves.entries()) {
@@ -129,7 +132,7 @@ function visitsOf(
           to: last,
           queries: at + from * 4,
           near: quantizer.residual ? at + (count + from) * 4 : 0,
-          share: quantizer.projected ? at + (3 * count + from) * 4 : 0,
+          share: quantizer.byShare ? at + (3 * count + from) * 4 : 0,
           apart: at + (2 * count + from) * 4,
           count: to - from,
         })
@@ -140,22 +143,29 @@ function visitsOf(
 }
 
 async function findProbes(
-  { engine, metric, choose, quantizer }: Model,
+  model: Model,
   scratch: Scratch,
-  queries: QueryRows,
+  { given, coded }: Queries,
   { units }: Prepared,
   nprobe: number,
   ratioThreshold: number,
   signal: AbortSignal | undefined,
 ): Promise<Probes> {
-  const { nq } = queries
-  const { cells, distances } = await choose(scratch, queries, nprobe, { signal })
-  const norms = engine.floats(queries.norms, nq).slice()
+  const { engine, metric, choose, quantizer, projection } = model
+  const { nq } = given
+  const celled = projection?.beforeCells ? coded : given
+  const { cells, distances: whole } = await choose(scratch, celled, nprobe, { signal })
+  const [norms, lengths] = [engine.floats(coded.norms, nq).slice(), engine.floats(celled.norms, nq).slice()]
+  const zeros = engine.floats(given.norms, nq).slice()
   const used = Uint32Array.from({ length: nq }, (_, q) => {
     // A zero query has no direction: no cosine is defined, so it has no answers.
-    if (metric === 'cosine' && norms[q] === 0) return 0
-    return withinRatio(distances.subarray(q * nprobe, (q + 1) * nprobe), norms[q] as number, metric, ratioThreshold)
+    if (metric === 'cosine' && zeros[q] === 0) return 0
+    return withinRatio(whole.subarray(q * nprobe, (q + 1) * nprobe), lengths[q] as number, metric, ratioThreshold)
   })
+  const distances =
+    projection?.centroids && quantizer.residual
+      ? await codedDistances(engine, model, projection, coded, { cells, nprobe }, { signal })
+      : whole
   const { rounding } = quantizer
   return { nq, nprobe, cells, distances, used, norms, rounded: rounding ? rounded() : undefined }
 

@@ -11,15 +11,18 @@ import type { Originals } from './originals.js'
 export interface Search {
   readonly scratch: Scratch
   readonly metric: Metric
+  /** Components of the queries as they are given. */
   readonly dim: number
   readonly quantizer: Quantizer
+  /** Estimates are the distances of the vectors themselves. */
+  readonly exact: boolean
   readonly prepared: Prepared
   /** Places per heap. */
   readonly k: number
   readonly nq: number
   /** Address: nq × dim. */
   readonly queries: number
-  /** Address: nq squared norms. */
+  /** Address: nq squared norms of the queries as codes see them. */
   readonly norms: number
   readonly heaps: number
   readonly heapStride: number

@@ -1,11 +1,11 @@
 import type { Scratch } from '../engine/engine.js'
-import { loadRows } from '../engine/load.js'
 import type { Matrix } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
 import { SearchResult } from '../result.js'
 import { nameAndJudge } from './confidence.js'
 import { type Finish, finishSearch } from './finish.js'
 import type { Model } from './model.js'
+import { allocRows, loadProjected } from './project.js'
 import { type Rescore, type RowSettings, searchRows } from './rows.js'
 import type { Segment } from './segment.js'
 
@@ -26,7 +26,7 @@ export async function searchSegments(
   settings: SearchSettings,
   options: LongCallOptions,
 ): Promise<SearchResult> {
-  const { engine, dim, metric, quantizer } = model
+  const { engine, dim, width, quantizer, projection } = model
   const { nprobe, rescore, confidence } = settings
   const { signal } = options
   const work = { vectors: 0, cells: 0, rescored: 0 }
@@ -35,7 +35,7 @@ export async function searchSegments(
   // No query has more answers than there are vectors.
   const wanted = Math.ceil(settings.k * (rescore.kind === 'factor' ? rescore.factor : 1))
   const k = Math.max(1, Math.min(wanted, size))
-  const perQuery = dim * 4 + nprobe * 20 + quantizer.preparedBytes + k * 8 * LANES
+  const perQuery = (dim + width) * 4 + nprobe * 20 + quantizer.preparedBytes + k * 8 * LANES
   const block = Math.max(64, Math.floor(BLOCK_BYTES / perQuery))
   for (let from = 0; from < queries.rows; from += block) {
     const to = Math.min(from + block, queries.rows)
@@ -50,20 +50,14 @@ export async function searchSegments(
 
   async function searchBlock(scratch: Scratch, from: number, to: number): Promise<void> {
     const nq = to - from
-    const rows = scratch.alloc(nq * dim * 4)
+    const rows = allocRows(scratch, model, nq)
     const norms = scratch.alloc(nq * 4)
-    const load = { normalize: metric === 'cosine', norms, name: 'queries', signal }
-    await loadRows(engine, queries, from, to, rows, load)
+    const codedNorms = projection ? scratch.alloc(nq * 4) : norms
+    await loadProjected(model, queries, from, to, rows, { norms, codedNorms, name: 'queries', signal })
+    const given = { rows: rows.given, norms, nq }
+    const coded = { rows: rows.coded, norms: codedNorms, nq }
     const onItems = options.onProgress && ((done: number, total: number) => progress(from + (nq * done) / total))
-    const found = await searchRows(
-      scratch,
-      model,
-      segments,
-      { rows, norms, nq },
-      { ...settings, k },
-      { signal },
-      onItems,
-    )
+    const found = await searchRows(scratch, model, segments, { given, coded }, { ...settings, k }, { signal }, onItems)
     const finish = finishOf(rescore)
     // Slots become ids here, unless errors are wanted, which are the slots' own.
     const answered = await finishSearch(found.search, confidence ? [] : found.stores, finish, result, from, { signal })

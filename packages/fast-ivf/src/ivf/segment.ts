@@ -1,11 +1,13 @@
+import { rowsByCell } from '../clustering/group.js'
 import { assign } from '../clustering/nearest.js'
-import { chunkRows, loadRows } from '../engine/load.js'
+import { chunkRows } from '../engine/load.js'
 import { type Matrix, pick } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
 import type { Codes } from '../quantizers/quantizer.js'
 import { Held } from './held.js'
 import type { Model } from './model.js'
 import { allocOriginals, copyOriginals, keepRows, type Originals, originalsBytes } from './originals.js'
+import { allocRows, loadProjected } from './project.js'
 
 /** Vectors stored under a model, cell by cell, in slots that run on from cell to cell; never changed once built. */
 export interface Segment {
@@ -40,19 +42,19 @@ export async function buildSegment(
   const { signal } = options
   const { rows: count } = matrix
   const chunk = Math.min(count, chunkRows(dim))
-  const load = { normalize: model.metric === 'cosine', name: 'vectors', signal }
+  const load = { name: 'vectors', signal }
   return engine.frame(async (scratch) => {
-    const rows = scratch.alloc(chunk * dim * 4)
+    const rows = allocRows(scratch, model, chunk)
+    const labelled = model.projection?.beforeCells ? rows.coded : rows.given
     const labels = scratch.alloc(count * 4)
     for (let from = 0; from < count; from += chunk) {
       const to = Math.min(from + chunk, count)
-      await loadRows(engine, matrix, from, to, rows, load)
+      await loadProjected(model, matrix, from, to, rows, load)
       const out = { labels: labels + from * 4, distances: 0 }
-      await assign(engine, model.centroids, { rows, count: to - from }, out, { signal })
+      await assign(engine, model.centroids, { rows: labelled, count: to - from }, out, { signal })
       options.onProgress?.({ phase: 'assign', done: to, total: count })
     }
-    const starts = new Uint32Array(nlist + 1)
-    const order = rowsByCell(engine.ints(labels, count), starts)
+    const { starts, rows: order } = rowsByCell(engine.ints(labels, count), nlist)
     return newSegment(model, starts, async ({ codes, originals, ids }) => {
       engine.ints(ids, count).set(order.map((row) => firstId + row))
       // The labels in the order of the slots.
@@ -61,15 +63,15 @@ export async function buildSegment(
       for (let from = 0; from < count; from += chunk) {
         const to = Math.min(from + chunk, count)
         const part = pick(matrix, order.subarray(from, to))
-        await loadRows(engine, part, 0, to - from, rows, load)
+        await loadProjected(model, part, 0, to - from, rows, load)
         await engine.frame(async (own) => {
-          const vectors = { rows, cells: labels + from * 4, count: to - from }
+          const vectors = { rows: rows.coded, cells: labels + from * 4, count: to - from }
           const codeRows = await quantizer.encode(own, vectors, { signal })
           await quantizer.write(codes, codeRows, from, to - from, { signal })
         })
         if (originals) {
           const origin = (row: number): number => part.origin?.(row) ?? row
-          await keepRows(engine, originals, rows, from, to - from, dim, { signal, name: 'vectors', origin })
+          await keepRows(engine, originals, rows.given, from, to - from, dim, { signal, name: 'vectors', origin })
         }
         options.onProgress?.({ phase: 'fill', done: to, total: count })
       }
@@ -159,19 +161,4 @@ async function newSegment(
     held.release()
     throw error
   }
-}
-
-/** Counts labels into `starts` and returns the rows in the order of their cells: rows of a cell keep their order. */
-function rowsByCell(labels: Uint32Array, starts: Uint32Array): Uint32Array {
-  for (const cell of labels) starts[cell + 1] = (starts[cell + 1] as number) + 1
-  for (let cell = 1; cell < starts.length; cell++)
-    starts[cell] = (starts[cell] as number) + (starts[cell - 1] as number)
-  const next = starts.slice(0, -1)
-  const order = new Uint32Array(labels.length)
-  labels.forEach((cell, row) => {
-    const slot = next[cell] as number
-    next[cell] = slot + 1
-    order[slot] = row
-  })
-  return order
 }

@@ -25,19 +25,21 @@ export function prepareRows(record: usize, from: u32, to: u32, lane: u32): void 
       if (i < load<u32>(bad)) store<u32>(bad, i)
       continue
     }
-    if (r.normalize) {
-      // Tiny rows are scaled up first, so that their squares, even those of subnormal numbers, do not vanish.
-      if (norm < 1e-30) {
-        scale(row, dim, 1e30)
-        norm = dot(row, row, dim)
-      }
-      if (norm > 0) {
-        scale(row, dim, 1 / sqrt(norm))
-        norm = 1
-      }
-    }
+    if (r.normalize) norm = normalizeRow(row, dim, norm)
     if (r.norms) store<f32>(r.norms + ((<usize>i) << 2), norm)
   }
+}
+
+/** Divides a row by its norm, of which the square is known; returns the new square: 1, or 0 for a zero row. */
+export function normalizeRow(row: usize, dim: u32, norm: f32): f32 {
+  // Tiny rows are scaled up first, so that their squares, even those of subnormal numbers, do not vanish.
+  if (norm < 1e-30) {
+    scale(row, dim, 1e30)
+    norm = dot(row, row, dim)
+  }
+  if (!(norm > 0)) return 0
+  scale(row, dim, 1 / sqrt(norm))
+  return 1
 }
 
 /** ⟨a, b⟩ over dim components. */

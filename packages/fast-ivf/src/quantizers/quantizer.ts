@@ -59,7 +59,7 @@ export interface Quantizer {
   /** Codes are of what is left after the centroid is taken away. */
   readonly residual: boolean
   /** What is added is the code's error at the centroid, which counts by the centroid's share in the query. */
-  readonly projected: boolean
+  readonly byShare: boolean
   /** Each code knows the standard error of its estimates, so that candidates can be kept by a bound. */
   readonly bounded: boolean
   /**

@@ -218,7 +218,7 @@ export function cellOf({ starts }: Segment, slot: number): number {
 
 /** How much of the centroid is in the query. */
 function shareOf({ quantizer }: Model, q: Float32Array, c: Float32Array): number {
-  return quantizer.projected ? Math.max(0, dot(q, c) / dot(c, c)) : 1
+  return quantizer.byShare ? Math.max(0, dot(q, c) / dot(c, c)) : 1
 }
 
 /** q − share · c */

@@ -1,56 +1,20 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { randomRotation } from '../../src/algebra/rotation.js'
+import { distanceFromOne, multiply, transposed } from '../../src/algebra/square.js'
 import { seeded } from '../../src/clustering/random.js'
 import { toMatrix } from '../../src/engine/vectors.js'
 import { LLOYD_DEFAULTS, trainCodebooksLloyd } from '../../src/quantizers/product/codebooks.js'
 import { codeSize, decodeRows, encodeRows, placeCodebooks } from '../../src/quantizers/product/encode.js'
-import {
-  applyRotation,
-  placeRotation,
-  ROTATION_DEFAULTS,
-  randomRotation,
-  trainRotation,
-} from '../../src/quantizers/product/opq.js'
-import { distanceFromOne, multiply, polarFactor, transposed } from '../../src/quantizers/product/square.js'
+import { applyRotation, placeRotation, ROTATION_DEFAULTS, trainRotation } from '../../src/quantizers/product/opq.js'
 import { createEngine } from '../../src/runtime.js'
-import { expectSame, fractions } from '../kernels/machine.js'
+import { expectSame } from '../kernels/machine.js'
 import { mixture } from '../mixture.js'
 
 const engine = await createEngine({ threads: 0 })
 afterAll(() => engine.close())
 
-const DIMS = [1, 2, 7, 16, 33, 100]
 const DIM = 32
 const settings = { m: 8, k: 16, seed: 1, ...ROTATION_DEFAULTS }
-
-describe('polarFactor', () => {
-  test.each(DIMS)('is orthogonal and as near as the matrix allows: dim %i', async (dim) => {
-    // R·P with P symmetric and positive has the factor R.
-    const rotation = await randomRotation(engine, dim, dim)
-    const root = fractions(dim * dim, dim)
-    const positive = await multiply(engine, transposed(root, dim), root, dim)
-    for (let i = 0; i < dim; i++) positive[i * dim + i]! += 0.1
-    const found = await polarFactor(engine, await multiply(engine, rotation, positive, dim), dim)
-    expect(await error(found!, dim)).toBeLessThan(1e-5)
-    found!.forEach((value, i) => expect(Math.abs(value - rotation[i]!)).toBeLessThan(1e-3))
-  })
-
-  test('reaches singular values of 1 : 10,000, of any size', async () => {
-    for (const size of [1e-12, 1, 1e12]) {
-      const [left, right] = [await randomRotation(engine, 40, 1), await randomRotation(engine, 40, 2)]
-      const wide = left.map((value, i) => value * 10 ** ((-4 * (i % 40)) / 39) * size)
-      const found = await polarFactor(engine, await multiply(engine, wide, right, 40), 40)
-      const wanted = await multiply(engine, left, right, 40)
-      expect(await error(found!, 40)).toBeLessThan(1e-5)
-      found!.forEach((value, i) => expect(Math.abs(value - wanted[i]!)).toBeLessThan(5e-3))
-    }
-  })
-
-  test('of a singular matrix there is none', async () => {
-    expect(await polarFactor(engine, new Float32Array(9), 3)).toBeUndefined()
-    expect(await polarFactor(engine, new Float32Array(9).fill(1), 3)).toBeUndefined()
-    expect(await polarFactor(engine, new Float32Array(9).fill(Number.NaN), 3)).toBeUndefined()
-  })
-})
 
 describe('trainRotation', () => {
   const rows = mixed(mixture(3000, DIM, 3, 20), 5)

@@ -31,7 +31,7 @@ export function createFlat(engine: Engine, dim: number, metric: Metric): Quantiz
     word: 'Flat',
     exact: true,
     residual: false,
-    projected: false,
+    byShare: false,
     bounded: false,
     rounding: 0,
     codeSize: dim * 4,

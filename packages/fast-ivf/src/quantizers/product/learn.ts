@@ -1,3 +1,4 @@
+import { transposed } from '../../algebra/square.js'
 import type { Scratch } from '../../engine/engine.js'
 import type { RunOptions } from '../../engine/executor.js'
 import { copyOf, type Matrix } from '../../engine/vectors.js'
@@ -12,7 +13,6 @@ import {
 } from './codebooks.js'
 import { applyRotation, placeRotation, ROTATION_DEFAULTS, trainRotation } from './opq.js'
 import { trainingRows } from './sample.js'
-import { transposed } from './square.js'
 
 export interface ProductOptions {
   /** Subvectors. */

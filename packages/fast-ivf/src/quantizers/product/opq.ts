@@ -1,3 +1,6 @@
+import { crossProducts } from '../../algebra/cross-products.js'
+import { randomRotation } from '../../algebra/rotation.js'
+import { polarFactor } from '../../algebra/square.js'
 import { allocCenters, type Centers, contribute, moveToMeans } from '../../clustering/centers.js'
 import { assign, products } from '../../clustering/nearest.js'
 import { seeded } from '../../clustering/random.js'
@@ -8,7 +11,6 @@ import { copyOf, type Matrix } from '../../engine/vectors.js'
 import { IvfError } from '../../errors.js'
 import type { LongCallOptions } from '../../options.js'
 import { checkCodebooks } from './codebooks.js'
-import { placeColumns, polarFactor } from './square.js'
 
 export interface RotationSettings {
   m: number
@@ -37,7 +39,6 @@ export interface Rotation {
 
 /** How much a rotation is held to the one before, so that directions without variance do not make it singular. */
 const HELD = 1e-4
-const CHUNK = 2048 // rows of one inner product: long sums of 32-bit floats lose too much
 
 /**
  * The rotation under which product codes of these rows (of residuals, where codes are) lose least: codebooks and
@@ -75,7 +76,7 @@ export async function trainRotation(
       if (step === 0) await begin(training, seed)
       const coded = await engine.frame((own) => code(own, training, lloydIterations))
       history.push(coded.error / count)
-      const better = await polarFactor(engine, await correlate(training, coded.transposed, rotation), dim, { signal })
+      const better = await polarFactor(engine, await correlate(training, coded.rows, rotation), dim, { signal })
       onProgress?.({ phase: 'train', done: step + 1, total: iterations, delta: change(history) })
       if (!better) break
       rotation = better
@@ -104,23 +105,6 @@ export function applyRotation(
   options: RunOptions = {},
 ): Promise<void> {
   return products(engine, rotation, { rows, count }, rotation.dim, out, options)
-}
-
-/** dim × dim, drawn evenly from all rotations and reflections. */
-export async function randomRotation(
-  engine: Engine,
-  dim: number,
-  seed: number,
-  options: RunOptions = {},
-): Promise<Float32Array> {
-  const random = seeded(seed)
-  const uniform = (): number => (random.below(1 << 24) + 0.5) / (1 << 24)
-  const normal = (): number => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform())
-  while (true) {
-    const drawn = Float32Array.from({ length: dim * dim }, normal)
-    const rotation = await polarFactor(engine, drawn, dim, options)
-    if (rotation) return rotation // nearly always
-  }
 }
 
 function identity(dim: number): Float32Array {
@@ -179,13 +163,14 @@ async function begin({ engine, count, width, rotated, spaces, signal }: Training
   }
 }
 
-/** Betters the codewords. Returns what the rows become (dim × count) and their squared errors. */
+/** Betters the codewords. Returns what the rows become (count × dim) and their squared errors. */
 async function code(
   scratch: Scratch,
   { engine, count, width, rotated, labels, spaces, signal }: Training,
   iterations: number,
-): Promise<{ transposed: Float32Array; error: number }> {
-  const transposed = new Float32Array(count * width * spaces.length)
+): Promise<{ rows: Float32Array; error: number }> {
+  const dim = width * spaces.length
+  const coded = new Float32Array(count * dim)
   const distances = scratch.alloc(count * 4)
   let error = 0
   for (const [j, space] of spaces.entries()) {
@@ -207,38 +192,21 @@ async function code(
     for (let t = 0; t < width; t++) {
       for (let i = 0; i < count; i++) {
         const word = codebook[(near[i] as number) * width + t] as number
-        transposed[(j * width + t) * count + i] = word
+        coded[i * dim + j * width + t] = word
         error += (word - (own[i * width + t] as number)) ** 2
       }
     }
   }
-  return { transposed, error }
+  return { rows: coded, error }
 }
 
-/** X̂ᵀ·X, and a little of the rotation that there is. coded: dim × count */
+/** X̂ᵀ·X, and a little of the rotation that there is. coded: count × dim */
 async function correlate(
-  { engine, count, width, original, spaces, signal }: Training,
+  { engine, width, original, spaces, signal }: Training,
   coded: Float32Array,
   rotation: Float32Array,
 ): Promise<Float32Array> {
-  const dim = width * spaces.length
-  const sums = new Float64Array(dim * dim)
-  for (let from = 0; from < count; from += CHUNK) {
-    const length = Math.min(CHUNK, count - from)
-    await engine.frame(async (scratch) => {
-      const rows = scratch.alloc(dim * length * 4)
-      const out = scratch.alloc(dim * dim * 4)
-      const part = original.subarray(from * dim, (from + length) * dim)
-      const panels = placeColumns(engine, (bytes) => scratch.alloc(bytes), part, length, dim)
-      const target = engine.floats(rows, dim * length)
-      for (let i = 0; i < dim; i++) {
-        target.set(coded.subarray(i * count + from, i * count + from + length), i * length)
-      }
-      await products(engine, panels, { rows, count: dim }, dim, out, { signal })
-      const found = engine.floats(out, dim * dim)
-      for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) + (found[i] as number)
-    })
-  }
+  const sums = await crossProducts(engine, coded, original, width * spaces.length, { signal })
   const scale = Math.sqrt(sums.reduce((sum, value) => sum + value * value, 0)) * HELD
   return Float32Array.from(sums, (value, i) => value + scale * (rotation[i] as number))
 }

@@ -84,7 +84,7 @@ async function create(word: string, options: ProductOptions, training: Quantizer
       word,
       exact: false,
       residual,
-      projected: false,
+      byShare: false,
       bounded: false,
       rounding: 0,
       codeSize: shape.codeSize,

@@ -74,7 +74,7 @@ async function create(word: string, bits: ScalarBits, training: QuantizerTrainin
       word,
       exact: false,
       residual: true,
-      projected: metric !== 'l2',
+      byShare: metric !== 'l2',
       bounded: true,
       rounding: roundingOf(bits, width),
       codeSize,

@@ -1,4 +1,7 @@
-/** Half precision, for platforms without Float16Array: 1 sign bit, 5 exponent bits, 10 mantissa bits. */
+/**
+ * Floats of 16 bits, for platforms without Float16Array. Halves: 1 sign bit, 5 exponent bits, 10 mantissa bits.
+ * Brain floats (bfloat16): the upper half of a 32-bit float.
+ */
 
 /** The numbers that half-precision `bits` stand for; exact. */
 export function fromHalves(bits: Uint16Array): Float32Array {
@@ -16,6 +19,13 @@ export function fromHalves(bits: Uint16Array): Float32Array {
     }
   }
   return numbers
+}
+
+/** The numbers that brain floats' `bits` stand for; exact. */
+export function fromBrainFloats(bits: Uint16Array): Float32Array {
+  const words = new Uint32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16
+  return new Float32Array(words.buffer)
 }
 
 /** The bits of the halves nearest to `values[from..to)`, ties to even; from 65520 on a number becomes infinite. */

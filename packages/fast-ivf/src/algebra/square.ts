@@ -1,7 +1,7 @@
-import { products } from '../../clustering/nearest.js'
-import type { Engine } from '../../engine/engine.js'
-import type { RunOptions } from '../../engine/executor.js'
-import { PANEL, type Panels, panelPairs } from '../../engine/panels.js'
+import type { Engine } from '../engine/engine.js'
+import type { RunOptions } from '../engine/executor.js'
+import { placeColumns } from './columns.js'
+import { productsOf } from './multiply.js'
 
 const FAST_STEPS = 10 // each makes what is small about 3.4 times as large: a condition of 1e4 is reached
 const EXACT_STEPS = 8
@@ -44,34 +44,10 @@ export function multiply(
   dim: number,
   options: RunOptions = {},
 ): Promise<Float32Array> {
-  return engine.frame(async (scratch) => {
-    const rows = scratch.alloc(a.byteLength)
-    const out = scratch.alloc(a.byteLength)
+  return engine.frame((scratch) => {
     const panels = placeColumns(engine, (bytes) => scratch.alloc(bytes), b, dim, dim)
-    engine.floats(rows, a.length).set(a)
-    await products(engine, panels, { rows, count: dim }, dim, out, options)
-    return engine.floats(out, a.length).slice()
+    return productsOf(engine, panels, a, options)
   })
-}
-
-/** The columns of row-major data (length × count) as the vectors of panels: nothing is compared by bias. */
-export function placeColumns(
-  engine: Engine,
-  alloc: (bytes: number) => number,
-  data: Float32Array,
-  length: number,
-  count: number,
-): Panels {
-  const npanels = panelPairs(count)
-  const panels = alloc(npanels * PANEL * length * 4)
-  const target = engine.floats(panels, npanels * PANEL * length).fill(0)
-  for (let first = 0; first < count; first += PANEL) {
-    const wide = Math.min(PANEL, count - first)
-    for (let i = 0; i < length; i++) {
-      for (let t = 0; t < wide; t++) target[first * length + i * PANEL + t] = data[i * count + first + t] as number
-    }
-  }
-  return { dim: length, count, npanels, panels, bias: 0 }
 }
 
 export function transposed(matrix: Float32Array, dim: number): Float32Array {

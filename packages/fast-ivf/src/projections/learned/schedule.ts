@@ -1,0 +1,14 @@
+/** How long a projection learns. */
+export interface Schedule {
+  width: number
+  batchSize: number
+  /** −1: one pass over the sample. */
+  stepsPerEpoch: number
+  epochs: number
+  learningRate: number
+}
+
+/** Steps of an epoch over so many rows. */
+export function epochSteps({ stepsPerEpoch, batchSize }: Schedule, rows: number): number {
+  return stepsPerEpoch === -1 ? Math.max(1, Math.ceil(rows / batchSize)) : stepsPerEpoch
+}
