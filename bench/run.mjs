@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -6,10 +6,9 @@ import { runChild } from './process/child.mjs'
 import { machine, watchOthers } from './process/machine.mjs'
 import { benchNode, installedNode } from './process/node.mjs'
 import { python, runPython } from './process/python.mjs'
-import { markdown } from './report/markdown.mjs'
-import { picture } from './report/picture.mjs'
+import { publishPages, writePages } from './report/pages.mjs'
 import { targets } from './report/targets.mjs'
-import { workOf } from './report/work.mjs'
+import { compress } from './sections/compress.mjs'
 import { ivf } from './sections/ivf.mjs'
 import { kernels } from './sections/kernels.mjs'
 import { kmeans } from './sections/kmeans.mjs'
@@ -19,14 +18,14 @@ import { exact, memory, size, startup } from './sections/small.mjs'
 import { setNamed, sets } from './sets/sets.mjs'
 
 const usage = `npm run bench -- [options]
-  --only a,b     sections: kernels, kmeans, ivf, pq, peers, exact, memory, startup, size
+  --only a,b     sections: kernels, kmeans, ivf, pq, compress, peers, exact, memory, startup, size
   --sets a,b     sets: ${sets.map((set) => set.name).join(', ')}
-  --quick        fewer repeats, fewer peers, two sets
+  --quick        fewer repeats, fewer peers, two sets (compress: its own, one seed)
   --full         also what takes long: faiss HNSW on every set
   --again        only write the report again from bench/results/results.json
-  --publish      copy the report and the picture to docs/`
+  --publish      copy the pages of what was measured, and their pictures, to docs/`
 
-const sections = { kernels, kmeans, ivf, pq, peers, exact, memory, startup, size }
+const sections = { kernels, kmeans, ivf, pq, compress, peers, exact, memory, startup, size }
 const bench = dirname(fileURLToPath(import.meta.url))
 const root = join(bench, '..')
 const results = join(bench, 'results')
@@ -51,24 +50,28 @@ async function main() {
   const saved = join(results, 'results.json')
   const measured = args.again ? JSON.parse(readFileSync(saved, 'utf8')) : await measure()
   writeFileSync(saved, `${JSON.stringify(measured, null, 1)}\n`)
-  write(measured)
+  const pages = writePages(measured, results)
+  if (args.publish) publishPages(measured, results, join(root, 'docs'))
   const states = targets(measured).map((entry) => entry.state)
   const count = (/** @type {string} */ state) => states.filter((one) => one === state).length
   say(
     `${count('ok')} of ${states.length} aims reached, ${count('missed')} missed, ${count('not measured')} not measured`,
   )
-  say('the report is bench/results/report.md')
+  say(`written: ${pages.map((page) => `bench/results/${page}`).join(', ')}`)
 }
 
 async function measure() {
   const others = watchOthers()
   const node = benchNode()
   const installed = installedNode()
-  /** @type {{ what: string, reason: string }[]} */
+  /** @type {{ what: string, reason: string, section?: string | undefined }[]} */
   const absent = []
+  /** @type {string | undefined} */
+  let section
   const wanted = args.sets?.split(',') ?? (args.quick ? ['synth', 'mixture'] : sets.map((set) => set.name))
   wanted.forEach(setNamed)
-  const lacks = (/** @type {string} */ what, /** @type {string} */ reason) => void absent.push({ what, reason })
+  const lacks = (/** @type {string} */ what, /** @type {string} */ reason) =>
+    void absent.push({ what, reason, section })
   if (node.reason) lacks('Node 24 or newer', node.reason)
   const run = async (/** @type {string} */ script, /** @type {object} */ input, /** @type {any} */ options = {}) => {
     const command = (options.node ?? node).path
@@ -99,6 +102,7 @@ async function measure() {
     quick: args.quick,
     full: args.full,
     wants: (/** @type {string} */ name) => wanted.includes(name),
+    asks: (/** @type {string} */ name) => args.sets === undefined || wanted.includes(name),
   }
   const names = args.only?.split(',') ?? Object.keys(sections)
   /** @type {Record<string, any>} */
@@ -116,31 +120,15 @@ async function measure() {
     await run('sets/prepare.mjs', { name, python }, { what: `set ${name}`, limitSeconds: 600 })
   }
   for (const name of names) {
-    const section = sections[/** @type {keyof typeof sections} */ (name)]
-    if (!section) throw new Error(`no section "${name}"; there are ${Object.keys(sections).join(', ')}`)
-    const rows = await section(context)
+    const measureSection = sections[/** @type {keyof typeof sections} */ (name)]
+    if (!measureSection) throw new Error(`no section "${name}"; there are ${Object.keys(sections).join(', ')}`)
+    section = name
+    const rows = await measureSection(context)
     if (name === 'ivf' || name === 'peers') out.curves = [...(out.curves ?? []), ...rows]
     else out[name] = rows
   }
   out.machine.others = others()
   return out
-}
-
-/** @param {any} measured */
-function write(measured) {
-  const curves = measured.curves ?? []
-  const { machine: on, node } = measured
-  const caption = `${on.cpu}, ${on.cores} cores, Node ${node.version}; batches, k = 10; up and to the right is better`
-  const svg = curves.length > 0 ? picture(curves, ['synth', 'synth-50k', 'imdb-lsa-128'], { caption }) : undefined
-  if (svg) writeFileSync(join(results, 'recall-qps.svg'), svg)
-  writeFileSync(join(results, 'report.md'), markdown(measured, svg ? { picture: 'recall-qps.svg' } : {}))
-  writeFileSync(join(results, 'work.json'), `${JSON.stringify(workOf(curves), null, 1)}\n`)
-  if (!args.publish) return
-  const docs = join(root, 'docs')
-  mkdirSync(docs, { recursive: true })
-  copyFileSync(join(results, 'report.md'), join(docs, 'benchmark.md'))
-  if (existsSync(join(results, 'recall-qps.svg')))
-    copyFileSync(join(results, 'recall-qps.svg'), join(docs, 'recall-qps.svg'))
 }
 
 /** Paths stay out of the report. @param {{ version: string, from: string, reason?: string }} node */

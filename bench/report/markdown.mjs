@@ -1,26 +1,32 @@
 import { setNamed } from '../sets/sets.mjs'
+import { aimTable } from './aims.mjs'
 import { isFastIVF, nameOf } from './curves.mjs'
+import { headline } from './headline.mjs'
 import { atSameRecall, sameRecallNote } from './same-recall.mjs'
 import { codesTable, pqTable } from './specs.mjs'
 import { num, ratio, share, table } from './table.mjs'
 import { targets } from './targets.mjs'
 import { workDiffers } from './work.mjs'
 
-/** The report of one run. @param {any} results @param {{ picture?: string }} [options] */
-export function markdown(results, { picture } = {}) {
-  const { machine, node, installed, absent } = results
+/**
+ * The report of one run.
+ *
+ * @param {any} results
+ * @param {{ picture?: string | undefined, compression?: string | undefined }} [links] names of the picture and of the page about compression
+ */
+export function markdown(results, { picture, compression } = {}) {
+  const { node, absent } = results
   const parts = [
     '# Benchmark\n',
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}; Node ${node.version}` +
-      `${installed.version === node.version ? '' : `, and ${installed.version} for comparison`}; ${results.threads} threads unless said; ` +
-      `${machine.date}.${busy(machine.others)}${results.quick ? ' **A quick run.**' : ''}\n`,
+    headline(results),
     'Times differ from run to run and from machine to machine: read the **ratios**, which compare what one run measured side by side. ' +
       'QPS is over the whole batch of queries, k = 10, the best of a few repeats for everyone. `revectorize` widens our kernels to 256 bits by an ' +
       'experimental option of V8 (Node 24 and newer).\n',
     node.reason && `> ${node.reason}\n`,
     picture && `![Recall against queries per second](${picture})\n`,
+    compression && `How much compressors keep, and what it costs: [Compression](${compression}).\n`,
     '## Set out to reach\n',
-    targetTable(results),
+    aimTable(targets(results)),
     '## At the same recall\n',
     sameRecallNote,
     ...atSameRecall(results.curves ?? []),
@@ -48,19 +54,6 @@ export function markdown(results, { picture } = {}) {
       : `${absent.map((/** @type {any} */ one) => `- ${one.what}: ${one.reason}`).join('\n')}\n`,
   ]
   return parts.filter(Boolean).join('\n')
-}
-
-/** @param {number | undefined} others */
-function busy(others) {
-  if (others === undefined || others < 0.05) return ''
-  return ` **Other work took ${Math.round(others * 100)} % of the cores meanwhile**, now more, now less: times are worse than the machine's best, and ratios can be off as well.`
-}
-
-/** @param {any} results */
-function targetTable(results) {
-  const marks = { ok: 'ok', missed: '**missed**', 'not measured': 'not measured' }
-  const rows = targets(results).map(({ what, measured, reach, state }) => [what, measured, reach, marks[state]])
-  return table(['what', 'measured', 'reach', ''], rows)
 }
 
 /** @param {import('./curves.mjs').Curve[]} curves */

@@ -1,8 +1,8 @@
 import * as Plot from '@observablehq/plot'
-import { parseHTML } from 'linkedom'
 import { frontier, isOfSpec, isOurs } from './curves.mjs'
+import { compose, emptyDocument, legend, panelOptions, panelTitle, scales } from './drawing.mjs'
 
-/** Legible on white and on black; what is not named here is left out of the picture. @type {Record<string, { color: string, symbol: any }>} */
+/** Legible on white and on black; what is not named here is left out of the picture. @type {import('./drawing.mjs').Styles} */
 const styles = {
   'IVF, scalar codes (ours)': { color: '#e03131', symbol: 'circle' },
   'IVF, product codes (ours)': { color: '#d6589f', symbol: 'diamond2' },
@@ -29,7 +29,7 @@ const stretch = (recall) => -Math.log10(1 - Math.min(recall, 0.9995))
  * @param {{ caption: string }} options
  */
 export function picture(curves, sets, { caption }) {
-  const { document } = parseHTML('<html><body></body></html>')
+  const document = emptyDocument()
   const here = sets.filter((set) => curves.some((curve) => curve.set === set))
   const drawn = here.flatMap((set) => seriesOn(curves.filter((curve) => curve.set === set && !curve.installed)))
   const points = drawn.flatMap(({ set, name, ours, points: all }) =>
@@ -43,15 +43,7 @@ export function picture(curves, sets, { caption }) {
   const panels = here.map((set, i) => {
     const mine = points.filter((point) => point.set === set)
     return Plot.plot({
-      document: /** @type {any} */ (document),
-      width: panel.width,
-      height: panel.height,
-      marginLeft: 56,
-      marginRight: 14,
-      marginTop: 34,
-      marginBottom: 44,
-      grid: true,
-      style: { background: 'none', fontFamily: 'system-ui, sans-serif', fontSize: '12px' },
+      ...panelOptions(document, panel),
       x: {
         domain: [stretch(0.5), stretch(0.9995)],
         ticks: ticks.map(stretch),
@@ -65,24 +57,19 @@ export function picture(curves, sets, { caption }) {
         tickFormat: '~s',
         label: i === 0 ? '↑ queries per second (log)' : null,
       },
-      ...scales(names),
+      ...scales(styles, names),
       marks: [
         Plot.frame({ strokeOpacity: 0.25 }),
         lines(mine.filter((point) => !point.ours)),
         dots(mine.filter((point) => !point.ours)),
         lines(mine.filter((point) => point.ours)),
         dots(mine.filter((point) => point.ours)),
-        Plot.text([set], {
-          frameAnchor: 'top',
-          dy: -24,
-          fontSize: 14,
-          fontWeight: 600,
-          text: (/** @type {string} */ name) => name,
-        }),
+        panelTitle(set),
       ],
     })
   })
-  return compose(panels, legend(document, names, panel.width * here.length), caption)
+  const keys = legend(document, styles, names, panel.width * here.length)
+  return compose(panels, keys, { panel, title: 'Recall against queries per second', caption })
 }
 
 /** @param {{ x: number, qps: number, name: string }[]} points */
@@ -93,71 +80,6 @@ function lines(points) {
 /** @param {{ x: number, qps: number, name: string }[]} points */
 function dots(points) {
   return Plot.dot(points, { x: 'x', y: 'qps', symbol: 'name', stroke: 'name', fill: 'name', r: 3.2 })
-}
-
-/** @param {string[]} names */
-function scales(names) {
-  return {
-    color: { domain: names, range: names.map((name) => styles[name]?.color ?? 'gray') },
-    symbol: { domain: names, range: names.map((name) => styles[name]?.symbol ?? 'circle') },
-  }
-}
-
-/** @param {any} document @param {string[]} names @param {number} width */
-function legend(document, names, width) {
-  const columns = Math.max(1, Math.floor(width / 230))
-  const keys = names.map((name, i) => ({ name, x: 22 + (i % columns) * 230, y: 20 + Math.floor(i / columns) * 20 }))
-  const height = 30 + Math.ceil(names.length / columns) * 20
-  const node = Plot.plot({
-    document,
-    width,
-    height,
-    margin: 0,
-    x: { type: 'identity', axis: null },
-    y: { type: 'identity', axis: null },
-    ...scales(names),
-    marks: [
-      Plot.ruleY(keys, { x1: 'x', x2: (/** @type {any} */ key) => key.x + 24, y: 'y', stroke: 'name', strokeWidth: 2 }),
-      Plot.dot(keys, {
-        x: (/** @type {any} */ key) => key.x + 12,
-        y: 'y',
-        symbol: 'name',
-        stroke: 'name',
-        fill: 'name',
-        r: 3.6,
-      }),
-      Plot.text(keys, { x: 'x', y: 'y', text: 'name', dx: 32, textAnchor: 'start', fontSize: 12 }),
-    ],
-  })
-  return { node, height }
-}
-
-/**
- * The panels as groups of one drawing; Plot's own style sheets are left out, ours follows the reader's scheme.
- *
- * @param {any[]} panels
- * @param {{ node: any, height: number }} keys
- * @param {string} caption
- */
-function compose(panels, keys, caption) {
-  const width = Math.max(1, panels.length) * panel.width
-  const height = panel.height + keys.height + 26
-  const inner = (/** @type {any} */ node) => String(node.innerHTML).replace(/<style>[\s\S]*?<\/style>/g, '')
-  const placed = panels.map(
-    (node, i) => `<g transform="translate(${i * panel.width},${keys.height})">${inner(node)}</g>`,
-  )
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img"`,
-    ' font-family="system-ui, -apple-system, sans-serif" font-size="12" fill="currentColor" text-anchor="middle">',
-    '<title>Recall against queries per second</title>',
-    '<style>:root{color:#1f2328}.ground{fill:#fff}',
-    '@media(prefers-color-scheme:dark){:root{color:#e6edf3}.ground{fill:#0d1117}}</style>',
-    `<rect class="ground" width="${width}" height="${height}"/>`,
-    `<g>${inner(keys.node)}</g>`,
-    ...placed,
-    `<text text-anchor="start" fill-opacity="0.7" x="22" y="${height - 10}" font-size="11">${escaped(caption)}</text>`,
-    '</svg>\n',
-  ].join('\n')
 }
 
 /**
@@ -189,9 +111,4 @@ function seriesOf(curve) {
   if (isOurs(curve)) return 'FastIVF (ours)'
   const index = curve.index.replace(/ \d+$/, '').replace(/^IVFPQ\d+x4fs.*/, 'IVFPQ fast scan')
   return `${curve.who} ${index}${curve.threads === 1 ? ', 1 thread' : ''}`
-}
-
-/** @param {string} text */
-function escaped(text) {
-  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;')
 }

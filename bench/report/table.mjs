@@ -8,7 +8,7 @@ export function table(head, rows) {
   if (rows.length === 0) return '*not measured*\n'
   const line = (/** @type {(string | number | undefined)[]} */ cells) =>
     `| ${cells.map((cell) => cell ?? '–').join(' | ')} |`
-  const right = head.map((_, column) => rows.every((row) => /^[–\d.,×<>=%\s]*$/.test(String(row[column] ?? ''))))
+  const right = head.map((_, column) => rows.every((row) => /^[–\d.,×<>=%±\s]*$/.test(String(row[column] ?? ''))))
   return `${[line(head), line(right.map((is) => (is ? '--:' : '---'))), ...rows.map(line)].join('\n')}\n`
 }
 
@@ -26,4 +26,16 @@ export function share(value) {
 /** @param {number | undefined} value */
 export function ratio(value) {
   return value === undefined || Number.isNaN(value) ? '–' : `${value.toFixed(2)} ×`
+}
+
+/**
+ * The mean of several seeds ± half the distance between the least and the greatest.
+ *
+ * @param {import('../measure/spread.mjs').Spread | undefined} spread
+ * @param {(value: number) => string} show
+ */
+export function within(spread, show) {
+  if (!spread) return '–'
+  const { mean, least, greatest, count } = spread
+  return count === 1 ? show(mean) : `${show(mean)} ± ${show((greatest - least) / 2)}`
 }

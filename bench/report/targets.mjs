@@ -1,4 +1,5 @@
 import { least, most } from './aims.mjs'
+import { compressTargets } from './compress-targets.mjs'
 import { isFastIVF, qpsAt } from './curves.mjs'
 import { specTargets } from './spec-targets.mjs'
 
@@ -57,6 +58,7 @@ export function targets(results) {
       0,
     ),
     ...specTargets(results),
+    ...compressTargets(results),
     most(
       'peak memory over the vectors while building, MB',
       memo && memo.over / 1e6,

@@ -28,7 +28,10 @@ export interface CompressedFastIVFOptions extends FastIVFOptions {
    * orthogonal map. Default 'similarity', which finds most; the original has 'supervised'.
    */
   compressor?: Compressor
-  /** Vectors per step of learning. Default 128, the original's, for 'supervised'; 256 for 'similarity', in 32s of a cell. */
+  /**
+   * Vectors per step of learning. Default 128, the original's, for 'supervised'; 256 for 'similarity', at most
+   * 4,096, 32 of each cell.
+   */
   compressorBatchSize?: number
   /**
    * Steps after which progress is told; −1: one pass over the vectors. Default 2000, the original's, for 'supervised';
@@ -72,14 +75,23 @@ export class CompressedFastIVF extends RescoredFile {
     centroids: Vectors,
     options: Omit<CompressedFastIVFOptions, 'nlist' | 'compressionNdim'> & { projection: Projection; dim?: number },
   ): Promise<CompressedFastIVF> {
-    const matrix = toMatrix(centroids, options.dim ?? 0, 'centroids')
+    const matrix = toMatrix(centroids, options?.dim ?? 0, 'centroids')
     if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'centroids is empty; give at least one')
+    if (!options?.projection) {
+      throw new IvfError(
+        'ERR_ARGUMENT',
+        'projection is missing; give one, as Projection.train or fromSafetensors makes it',
+      )
+    }
     const compressionNdim = options.projection.width
     const index = new CompressedFastIVF(matrix.dim, { ...options, nlist: matrix.rows, compressionNdim })
     await index.adopt(matrix)
     return index
   }
 }
+
+/** All pairs of a batch of 'similarity' are compared. */
+const LARGEST_BATCH = 4096
 
 const COMPRESSORS = ['similarity', 'supervised', 'pca', 'random'] as const satisfies Compressor[]
 
@@ -112,10 +124,11 @@ function projectionOf(options: CompressedFastIVFOptions, metric: Metric): Projec
   const compressor = checkOneOf('compressor', options.compressor ?? 'similarity', COMPRESSORS)
   if (compressor === 'pca') return pca({ width })
   if (compressor === 'random') return random({ width })
-  const defaults = compressor === 'supervised' ? SUPERVISED_DEFAULTS : SIMILARITY_DEFAULTS
+  const [defaults, largest] =
+    compressor === 'supervised' ? [SUPERVISED_DEFAULTS, 65536] : [SIMILARITY_DEFAULTS, LARGEST_BATCH]
   const schedule = {
     width,
-    batchSize: checkInteger('compressorBatchSize', options.compressorBatchSize ?? defaults.batchSize, 1, 65536),
+    batchSize: checkInteger('compressorBatchSize', options.compressorBatchSize ?? defaults.batchSize, 1, largest),
     stepsPerEpoch: checkSteps(options.compressorStepsPerEpoch ?? defaults.stepsPerEpoch),
     epochs: checkInteger('compressorEpochs', options.compressorEpochs ?? defaults.epochs, 1, 1 << 24),
     learningRate: checkNumber('compressorLearningRate', options.compressorLearningRate ?? defaults.learningRate, 0),

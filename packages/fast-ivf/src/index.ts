@@ -20,7 +20,8 @@ export {
   SubvectorsMiniBatchKMeans as SubspaceMiniBatchKMeans,
 } from './minibatch-kmeans.js'
 export type { LongCallOptions, Metric, Progress } from './options.js'
-export { Projection, type ProjectionOptions } from './projection.js'
+export { type DenseLayer, Projection, type ProjectionOptions } from './projection.js'
+export type { ProjectionParameters } from './projections/projection.js'
 export { type Ids, recall, recall1 } from './recall.js'
 export type {
   RescoredSearchOptions as CompressedFastIVFSearchOptions,

@@ -1,4 +1,4 @@
-import { checkOneOf, IvfError } from './errors.js'
+import { checkOneOf, IvfError, show } from './errors.js'
 import type { Metric } from './options.js'
 import type { ProjectionParameters } from './projections/projection.js'
 import { openSafetensors, type SafetensorsFile } from './storage/safetensors.js'
@@ -24,7 +24,10 @@ export function toSafetensors({
       ...(weight ? [{ name: 'weight', shape: [width, dim], data: weight }] : []),
       ...(bias ? [{ name: 'bias', shape: [width], data: bias }] : []),
     ],
-    { kind: KIND, version: VERSION, spec: word, metric, dim: `${dim}`, width: `${width}`, unit: `${unit}` },
+    {
+      ...{ kind: KIND, version: VERSION, spec: word, metric, dim: `${dim}`, width: `${width}`, unit: `${unit}` },
+      tensors: [weight && 'weight', bias && 'bias'].filter(Boolean).join(','),
+    },
   )
 }
 
@@ -33,6 +36,9 @@ export async function fromSafetensors(source: ByteSource, name: string): Promise
   const file = await openSafetensors(source, name)
   const { metadata } = file
   const own = metadata.kind === KIND
+  if (!own && metadata.kind?.startsWith('fast-ivf')) {
+    throw damaged(name, `is of kind ${show(metadata.kind)}, and a projection is needed; give another file`)
+  }
   if (own && metadata.version !== VERSION) {
     throw damaged(name, `is of version ${metadata.version}, and version ${VERSION} is known; a newer fast-ivf wrote it`)
   }
@@ -40,13 +46,20 @@ export async function fromSafetensors(source: ByteSource, name: string): Promise
     const held = [...file.tensors.keys()].slice(0, 8).join(', ')
     throw damaged(name, `holds no tensor 'weight' (but ${held || 'none'}); name the layer's tensors weight and bias`)
   }
+  const found = [...file.tensors.keys()].join(',')
+  if (own && found !== metadata.tensors) {
+    throw damaged(
+      name,
+      `holds the tensors '${found}', and should hold '${metadata.tensors}'; was it edited? Write it again`,
+    )
+  }
   const shape = shapeOf(file, name, own)
   const [weight, bias] = [await numbers(file, 'weight', name), await numbers(file, 'bias', name)]
   if (bias && bias.length !== shape.width) {
     throw damaged(name, `has a bias of ${bias.length} numbers, and a weight that gives ${shape.width}`)
   }
-  const metric = own ? metricOf(metadata.metric, name) : 'cosine'
-  const unit = own ? metadata.unit === 'true' : true
+  const metric = own ? wordOf('metric', metadata.metric, METRICS, name) : 'cosine'
+  const unit = own ? wordOf('unit', metadata.unit, ['true', 'false'], name) === 'true' : true
   const word = own && metadata.spec ? metadata.spec : `DENSE${shape.width}`
   return { word, metric, ...shape, weight, bias, unit: unit || metric === 'cosine' }
 }
@@ -70,9 +83,9 @@ async function numbers(file: SafetensorsFile, tensor: string, name: string): Pro
   throw new IvfError('ERR_NOT_FINITE', `${name}: ${tensor} holds ${floats[i]}; was the layer trained to its end?`)
 }
 
-function metricOf(word: string | undefined, name: string): Metric {
+function wordOf<const T extends string>(what: string, word: string | undefined, words: readonly T[], name: string): T {
   try {
-    return checkOneOf('metric', word, METRICS)
+    return checkOneOf(what, word, words)
   } catch (cause) {
     throw new IvfError('ERR_FORMAT', `${name}: ${(cause as Error).message}`, { cause })
   }

@@ -79,7 +79,7 @@ export class Projection {
   /**
    * Learns from a sample.
    *
-   * @param sample n × dim; of batches the first 65,536 vectors
+   * @param sample n × dim; of batches the first 65,536 vectors, or 8 MB if those are more
    * @throws IvfError ERR_ARGUMENT; ERR_DIM when more components are asked for than there are; ERR_TOO_FEW, ERR_EMPTY,
    *   ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
    */
@@ -118,14 +118,14 @@ export class Projection {
     const rows = copyOf(matrix)
     const [width, dim] = layout === 'out-in' ? [matrix.rows, matrix.dim] : [matrix.dim, matrix.rows]
     if (rows.length === 0) throw new IvfError('ERR_EMPTY', 'weight is empty; give a matrix')
-    if (bias !== undefined && bias.length !== width) {
+    if (bias && bias.length !== width) {
       throw new IvfError(
         'ERR_DIM',
         `bias holds ${bias.length} numbers, but the layer gives ${width} components (layout '${layout}'); is the weight the other way round?`,
       )
     }
     const own = layout === 'out-in' ? rows : turned(rows, dim, width)
-    const added = bias && Float32Array.from(bias)
+    const added = bias ? Float32Array.from(bias) : undefined
     for (const [name, numbers] of Object.entries({ weight: own, bias: added })) {
       const i = numbers?.findIndex((value) => !Number.isFinite(value)) ?? -1
       if (i >= 0)
@@ -185,7 +185,11 @@ export class Projection {
 const SAMPLE = 65536
 
 async function sampleOf(sample: Vectors | VectorBatches, options: ProjectionOptions): Promise<Matrix> {
-  if (!isBatches(sample)) return toMatrix(sample, options.dim ?? 0, 'vectors')
+  if (!isBatches(sample)) {
+    const matrix = toMatrix(sample, options.dim ?? 0, 'vectors')
+    if (matrix.dim > 0) return matrix
+    throw new IvfError('ERR_EMPTY', 'there are no vectors to learn from, not even their dim; give some')
+  }
   const dim = checkInteger('dim', options.dim, 1, 65536)
   const parts = collectBatches(sample, dim, Math.max(SAMPLE, chunkRows(dim)), options.signal)
   try {

@@ -13,6 +13,8 @@ import { buildSegment } from './segment.js'
 
 /** Codes of centroids err by less than a hundredth: so many more than wanted are compared exactly. */
 const SPARE = 8
+/** Comparing all takes less time with fewer cells per cell that is wanted. */
+const WORTH = 32
 
 /**
  * Chooses cells as vectors are found: by 8-bit codes of the centroids, all in one cell, the best compared exactly. A
@@ -53,7 +55,7 @@ export async function byCodes(
   held.adopt(segment.held)
   return async (scratch, queries, nprobe, options) => {
     const k = nprobe + SPARE
-    if (k >= nlist) return all(scratch, queries, nprobe, options)
+    if (k * WORTH > nlist) return all(scratch, queries, nprobe, options)
     return engine.frame(async (own) => {
       const settings = { k, nprobe: 1, ratioThreshold: 0, rescore: { kind: 'none' } } as const
       const { search, stores } = await searchRows(
@@ -64,12 +66,12 @@ export async function byCodes(
         settings,
         options,
       )
-      await finishQueries(search, stores, { mode: 'exact', reorder: true }, options)
+      const { heaps } = await finishQueries(search, stores, { mode: 'exact', reorder: true }, nprobe, options)
       const { nq } = queries
       const [cells, distances] = [new Uint32Array(nq * nprobe), new Float32Array(nq * nprobe)]
       const norms = engine.floats(queries.norms, nq)
       for (let q = 0; q < nq; q++) {
-        const heap = search.heaps + q * k * 8
+        const heap = heaps + q * k * 8
         cells.set(engine.ints(heap + k * 4, nprobe), q * nprobe)
         distances.set(engine.floats(heap, nprobe), q * nprobe)
         if (metric !== 'l2') continue

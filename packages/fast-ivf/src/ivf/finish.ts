@@ -14,6 +14,15 @@ export type Finish =
   /** The heaps hold exact distances. */
   | { mode: 'compared' }
 
+/** The nearest of each query, in the heaps of lane 0. */
+export interface Finished {
+  /** Address: nq heaps of k places; the first `want` distances and ids of each are sorted. */
+  readonly heaps: number
+  readonly want: number
+  /** Address: nq: how many candidates there were. */
+  readonly counts: number
+}
+
 /** Merges the lanes, resolves ids, sorts, and copies out to rows first … of the result; the number of candidates. */
 export async function finishSearch(
   search: Search,
@@ -23,22 +32,25 @@ export async function finishSearch(
   first: number,
   options: RunOptions,
 ): Promise<number> {
-  await finishQueries(search, stores, finish, options)
-  return copyOut(search, result, first)
+  return copyOut(search, await finishQueries(search, stores, finish, result.k, options), result, first)
 }
 
-/** Merges the lanes' heaps into the first one's, resolves ids and sorts. */
+/** Merges the lanes' heaps into the first one's, resolves ids and sorts the `want` nearest. */
 export async function finishQueries(
   search: Search,
   stores: readonly Store[],
   finish: Finish,
+  most: number,
   options: RunOptions,
-): Promise<void> {
-  const { scratch, metric, k, nq, norms } = search
+): Promise<Finished> {
+  const { scratch, metric, k, nq, norms, heaps } = search
   const exact = finish.mode === 'exact' || finish.mode === 'calibrated' || search.exact
+  const counts = scratch.alloc(nq * 4)
+  const want = Math.min(k, most)
   await scratch.engine.frame((own) => {
     const record = own.record('Finish', {
       ...compared(own, search, stores),
+      ...{ want, counts },
       mode: modeOf(search, stores, finish),
       samples: finish.mode === 'calibrated' ? finish.samples : 0,
       clip: metric === 'cosine' ? 1 : 0,
@@ -47,6 +59,7 @@ export async function finishQueries(
     const cost = nq * k * (exact ? search.dim * 4 : 16)
     return scratch.engine.run({ kernel: 'finishQueries', record, count: nq }, { cost, ...options })
   })
+  return { heaps, want, counts }
 }
 
 /** The k-th exact distance so far becomes each query's limit. */
@@ -86,25 +99,28 @@ function modeOf({ exact, metric }: Search, stores: readonly Store[], finish: Fin
   return metric === 'l2' && stores.length > 0 ? MODES.exact : MODES.compared
 }
 
-/** Returns the number of candidates in the heaps. */
-function copyOut({ scratch: { engine }, metric, k, nq, heaps }: Search, result: SearchResult, first: number): number {
+/** Returns the number of candidates that there were. */
+function copyOut(
+  { scratch: { engine }, metric, k, nq }: Search,
+  { heaps, want, counts }: Finished,
+  result: SearchResult,
+  first: number,
+): number {
   const sign = metric === 'l2' ? 1 : -1
+  // Of each query k distances, then k ids.
+  const distances = engine.floats(heaps, nq * k * 2)
+  const ids = engine.ints(heaps, nq * k * 2)
   let candidates = 0
-  for (let q = 0; q < nq; q++) {
-    const distances = engine.floats(heaps + q * k * 8, k)
-    const ids = engine.ints(heaps + q * k * 8 + k * 4, k)
-    const at = (first + q) * result.k
-    let count = 0
-    while (count < k && (distances[count] as number) < Number.POSITIVE_INFINITY) {
-      if (count < result.k) {
-        result.ids[at + count] = ids[count] as number
-        // Adding 0 makes −0 an ordinary zero.
-        result.scores[at + count] = sign * (distances[count] as number) + 0
-      }
-      count++
+  engine.ints(counts, nq).forEach((found, q) => {
+    const count = Math.min(found, want)
+    const [from, to] = [q * k * 2, (first + q) * result.k]
+    for (let i = 0; i < count; i++) {
+      result.ids[to + i] = ids[from + k + i] as number
+      // Adding 0 makes −0 an ordinary zero.
+      result.scores[to + i] = sign * (distances[from + i] as number) + 0
     }
-    candidates += count
-    result.counts[first + q] = Math.min(count, result.k)
-  }
+    candidates += found
+    result.counts[first + q] = count
+  })
   return candidates
 }

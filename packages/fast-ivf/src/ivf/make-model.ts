@@ -50,7 +50,9 @@ export async function createModel(
       metric === 'ip' ? await panelsOf(engine, alloc, rows, cellDim, { halfNorm: false }, signal) : centroids
     const place = parameters && (await placeProjection(engine, alloc, parameters, signal))
     const coded =
-      place && !beforeCells ? await projectRows(engine, place, toMatrix(rows, dim, 'centroids'), { signal }) : rows
+      place && !beforeCells
+        ? await projectRows(engine, place, toMatrix(rows, dim, 'centroids'), { name: 'centroids', signal })
+        : rows
     const projected =
       place && sample && !quantizer.exact ? await projectSample(engine, place, sample, seed, signal) : sample
     const training = { engine, alloc, metric, dim: width, centroids: coded, sample: projected, seed, options }

@@ -41,7 +41,7 @@ export async function projectRows(
   engine: Engine,
   projection: Projection,
   matrix: Matrix,
-  { signal }: RunOptions,
+  { signal, name = 'vectors' }: RunOptions & { name?: string },
 ): Promise<Float32Array> {
   const { dim, width, metric } = projection.parameters
   const data = new Float32Array(matrix.rows * width)
@@ -50,9 +50,10 @@ export async function projectRows(
     const [rows, out] = [scratch.alloc(chunk * dim * 4), scratch.alloc(chunk * width * 4)]
     for (let from = 0; from < matrix.rows; from += chunk) {
       const count = Math.min(chunk, matrix.rows - from)
-      const load = { normalize: metric === 'cosine', name: 'vectors', signal }
+      const load = { normalize: metric === 'cosine', name, signal }
       await loadRows(engine, matrix, from, from + count, rows, load)
-      await project(engine, projection, rows, count, out, { name: 'vectors', signal })
+      const origin = (row: number): number => matrix.origin?.(from + row) ?? from + row
+      await project(engine, projection, rows, count, out, { name, origin, signal })
       data.set(engine.floats(out, count * width), from * width)
     }
   })

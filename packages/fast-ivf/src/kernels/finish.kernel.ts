@@ -1,5 +1,5 @@
 import { exactDistance, touchRow } from './originals.kernel'
-import { clearHeap, heapify, push, sortHeap } from './topk.kernel'
+import { clearHeap, push, sortHeap, sortNearest } from './topk.kernel'
 
 @unmanaged
 export class Heaps {
@@ -32,10 +32,12 @@ export const KNOWN: u32 = 4 // they are exact already
 
 @unmanaged
 export class Finish {
-  heaps: usize // per lane: nq heaps of 2k; lane 0 becomes the answer: sorted, slots replaced by ids
+  heaps: usize // per lane: nq heaps of 2k; the first `want` of lane 0 become the answer: sorted, slots replaced by ids
   heapStride: u32
   lanes: u32
   k: u32
+  want: u32 // answers, at most k
+  counts: usize // out: nq: how many of the k there are
   mode: u32
   samples: u32 // CALIBRATED: about how many are computed exactly
   clip: u32 // CALIBRATED: 1: distances are kept within −1 … 1
@@ -62,9 +64,8 @@ export function finishQueries(record: usize, from: u32, to: u32, lane: u32): voi
     else if (f.mode == EXACT || f.mode == IN_ORDER) compareAll(heap, k, f.spans, f.nspans, f.kept, query, f.vectorDim, f.squared)
     else if (f.mode == ESTIMATED && f.squared) toSquares(heap, k, load<f32>(f.norms + ((<usize>item) << 2)))
     if (f.nspans) nameSlots(heap, k, f.spans, f.nspans)
-    if (ordered) continue
-    heapify(heap, k)
-    sortHeap(heap, k)
+    store<u32>(f.counts + ((<usize>item) << 2), filled(heap, k))
+    if (!ordered) sortNearest(heap, k, f.want)
   }
 }
 
@@ -166,6 +167,12 @@ function calibrate(f: Finish, heap: usize, query: usize): void {
     const at = heap + ((<usize>i) << 2)
     store<f32>(at, <f32>min<f64>(high, max<f64>(low, c + m * ((<f64>load<f32>(at) - e0) * unit))))
   }
+}
+
+function filled(heap: usize, k: u32): u32 {
+  let count: u32 = 0
+  for (let i: u32 = 0; i < k; i++) count += u32(load<f32>(heap + ((<usize>i) << 2)) < Infinity)
+  return count
 }
 
 function nameSlots(heap: usize, k: u32, spans: usize, nspans: u32): void {

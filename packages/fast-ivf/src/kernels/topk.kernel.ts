@@ -78,7 +78,26 @@ export function push(d: f32, slot: u32, heap: usize, k: u32): f32 {
 
 /** Sorts the heap, nearest first; empty places (infinite) come last. */
 export function sortHeap(heap: usize, k: u32): void {
+  sortPart(heap, heap + ((<usize>k) << 2), k)
+}
+
+/** Of k entries in any order the `want` nearest come first, nearest first; the others follow in any order. */
+export function sortNearest(heap: usize, k: u32, want: u32): void {
   const slots = heap + ((<usize>k) << 2)
+  heapifyPart(heap, slots, want)
+  for (let i = want; i < k; i++) {
+    const at = (<usize>i) << 2
+    const d = load<f32>(heap + at), slot = load<u32>(slots + at)
+    const root = load<f32>(heap), rootSlot = load<u32>(slots)
+    if (!farther(root, rootSlot, d, slot)) continue
+    store<f32>(heap + at, root)
+    store<u32>(slots + at, rootSlot)
+    sink(d, slot, 0, heap, slots, want)
+  }
+  sortPart(heap, slots, want)
+}
+
+function sortPart(heap: usize, slots: usize, k: u32): void {
   for (let last = k - 1; last > 0; last--) {
     const at = (<usize>last) << 2
     const d = load<f32>(heap + at), slot = load<u32>(slots + at)
@@ -89,8 +108,7 @@ export function sortHeap(heap: usize, k: u32): void {
 }
 
 /** Makes a heap of k entries in any order. */
-export function heapify(heap: usize, k: u32): void {
-  const slots = heap + ((<usize>k) << 2)
+function heapifyPart(heap: usize, slots: usize, k: u32): void {
   for (let i = k >> 1; i > 0; i--) {
     const at = (<usize>(i - 1)) << 2
     sink(load<f32>(heap + at), load<u32>(slots + at), i - 1, heap, slots, k)

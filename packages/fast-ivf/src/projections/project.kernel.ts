@@ -52,7 +52,7 @@ export function projectRows(record: usize, from: u32, to: u32, lane: u32): void 
       }
       if (p.unit) {
         norm = normalizeRow(row, p.width, norm)
-        const zero = dot(source, source, p.dim) == 0
+        const zero = isZero(source, p.dim)
         // A vector without direction has none afterwards, whatever is added to it.
         if (zero) memory.fill(row, 0, bytes)
         else if (norm == 0) store<f32>(row, SPECK)
@@ -61,4 +61,10 @@ export function projectRows(record: usize, from: u32, to: u32, lane: u32): void 
       if (p.norms) store<f32>(p.norms + ((<usize>(first + i)) << 2), norm)
     }
   }
+}
+
+/** Not by its square, which vanishes sooner. */
+function isZero(row: usize, dim: u32): bool {
+  for (const end = row + ((<usize>dim) << 2); row < end; row += 4) if (load<f32>(row) != 0) return false
+  return true
 }

@@ -53,6 +53,24 @@ describe.each(machines)('$level kernels', (m) => {
     )
   })
 
+  test('finishQueries sorts as many as are wanted, and counts them all', () => {
+    fc.assert(
+      fc.property(any, fc.nat(), (c, w) => {
+        const task = taskOf(m, c)
+        const want = 1 + (w % task.k)
+        const all = finishOnce(m, task, { mode: EXACT })
+        finishOnce(m, task, { mode: EXACT, want }).forEach((found, q) => {
+          const { distances, slots, count } = all[q] as (typeof all)[number]
+          expect(found.distances.slice(0, want)).toEqual(distances.slice(0, want))
+          expect(found.slots.slice(0, want)).toEqual(slots.slice(0, want))
+          expect(found.count).toBe(count)
+          expect(count).toBe(distances.filter((distance) => distance < Number.POSITIVE_INFINITY).length)
+        })
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   test('finishQueries keeps the order of the estimates when asked', () => {
     fc.assert(
       fc.property(any, (c) => {

@@ -87,20 +87,24 @@ export interface FinishSettings {
   mode: number | undefined
   samples?: number
   clip?: number
+  /** Default k. */
+  want?: number
 }
 
 /** What becomes of each query's heap. */
 export function finishOnce(
   m: Machine,
   task: Task,
-  { mode = 0, samples = 0, clip = 0 }: FinishSettings,
-): { distances: number[]; slots: number[] }[] {
+  { mode = 0, samples = 0, clip = 0, want = task.k }: FinishSettings,
+): { distances: number[]; slots: number[]; count: number }[] {
   const { k, nq, squared } = task
   const { heaps, record } = task.place(task.lanes)
-  m.run('finishQueries', m.record('Finish', { ...record, mode, samples, clip, squared: +squared }), nq)
+  const own = { want, counts: m.room(nq) }
+  m.run('finishQueries', m.record('Finish', { ...record, ...own, mode, samples, clip, squared: +squared }), nq)
   return Array.from({ length: nq }, (_, q) => ({
     distances: [...m.floats(heaps + q * k * 8, k)],
     slots: [...m.ints(heaps + q * k * 8 + k * 4, k)],
+    count: m.ints(own.counts + q * 4, 1)[0] as number,
   }))
 }
 

@@ -191,7 +191,11 @@ function finish(
   new Uint32Array(m.memory.buffer, heaps + 4 * k, k).set(slots.toReversed())
   const spans = m.putInts([0, originals, m.putInts(slots)])
   const mode = { mode: 2, samples: 0, clip: 0, norms: 0, spans, nspans: 1, kept, queries, vectorDim: dim, squared }
-  m.run('finishQueries', m.record('Finish', { heaps, heapStride: 0, lanes: 1, k, ...mode }), 1)
+  m.run(
+    'finishQueries',
+    m.record('Finish', { heaps, heapStride: 0, lanes: 1, k, want: k, counts: m.room(1), ...mode }),
+    1,
+  )
   expect([...m.ints(heaps + 4 * k, k)]).toEqual(slots)
   return m.floats(heaps, k)
 }

@@ -57,7 +57,19 @@ function rescore(m: Machine, q: number, mode: number, samples: number): Answer[]
   const near = list.map(({ score }, slot) => ({ distance: score / 2 - 1, slot }))
   putHeap(m, heap, near, K)
   const record = m.record('Finish', {
-    ...{ heaps: heap, heapStride: 0, lanes: 1, k: K, mode, samples, clip: 1, norms: 0, squared: 0 },
+    ...{
+      heaps: heap,
+      heapStride: 0,
+      lanes: 1,
+      k: K,
+      want: K,
+      counts: m.room(1),
+      mode,
+      samples,
+      clip: 1,
+      norms: 0,
+      squared: 0,
+    },
     ...{ spans: m.putInts([0, originals, m.putInts(list.map(({ id }) => id))]), nspans: 1, kept: FORMS.f32 },
     ...{ queries: m.put(rowOf(queries, q)), vectorDim: vectors.dim },
   })

@@ -100,7 +100,7 @@ function scanAndFinish(
   for (const { item } of order) m.exports.scanPanels(record, item, item + 1, random() % lanes)
   const spans = m.putInts(stores.flatMap(({ slot, panels, ids }) => [slot, panels, m.putInts(ids)]))
   const finish = m.sparse('Finish', {
-    ...{ heaps, heapStride, lanes, k, mode: squared ? EXACT : KNOWN },
+    ...{ heaps, heapStride, lanes, k, want: k, counts: m.room(nq), mode: squared ? EXACT : KNOWN },
     ...{ spans, nspans: raw ? 0 : stores.length, queries: at, vectorDim: dim, squared: +squared },
   })
   m.run('finishQueries', finish, nq)

@@ -1,6 +1,8 @@
 /** Of a batch so many rows are neighbours of one: an eighth. */
 const NEIGHBOURS = 1 / 8
 const STEPS = 40
+/** Rows that are looked at. */
+const ROWS = 64
 
 /**
  * What likenesses (count × count, a row's own very low) must be multiplied by, so that on the mean an eighth of the rows
@@ -19,10 +21,10 @@ export function sharpnessOf(likenesses: Float32Array, count: number): number {
 
 function meanEntropy(likenesses: Float32Array, count: number, sharpness: number): number {
   let entropy = 0
-  // Every fourth row tells enough.
-  const rows = Math.ceil(count / 4)
+  const rows = Math.min(ROWS, count)
   for (let i = 0; i < rows; i++) {
-    const row = likenesses.subarray(4 * i * count, (4 * i + 1) * count)
+    const at = Math.floor((i * count) / rows) * count
+    const row = likenesses.subarray(at, at + count)
     const most = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
     let [sum, weighted] = [0, 0]
     for (const value of row) {

@@ -8,7 +8,7 @@ import { random } from '../random/random.js'
 import { judgeOf } from './judge.js'
 import { allocLayer, getWeights, type Layer, rounded, setWeights } from './layer.js'
 import { allocLearner, likenesses, takeStep } from './likeness.js'
-import { notFinite } from './loss.js'
+import { checkWeights, notFinite } from './loss.js'
 import { drawNeighbours, neighbourhoodsOf } from './neighbourhoods.js'
 import { epochSteps, type Schedule } from './schedule.js'
 import { sharpnessOf } from './sharpness.js'
@@ -101,7 +101,9 @@ export async function trainSimilarity(
     }
 
     function learned(layer: Layer): ProjectionParameters {
-      const map = ofVectors(getWeights(engine, layer, width, dim), undefined, standard)
+      const weights = getWeights(engine, layer, width, dim)
+      checkWeights(weights, learningRate)
+      const map = ofVectors(weights, undefined, standard)
       return { word, metric, dim, width, ...map, unit: metric === 'cosine' }
     }
 

@@ -8,7 +8,7 @@ import type { ProjectionParameters, ProjectionTraining } from '../projection.js'
 import { allocBatch, type Batch, loadBatch } from './batch.js'
 import { cellsOf } from './cells.js'
 import { allocLayer, columnFloats, getWeights, glorot, type Layer, learn, rounded, setWeights } from './layer.js'
-import { notFinite } from './loss.js'
+import { checkWeights, notFinite } from './loss.js'
 import { epochSteps, type Schedule } from './schedule.js'
 import { ofVectors, type Standard, standardOf } from './standard.js'
 
@@ -66,6 +66,8 @@ export async function trainSupervised(
     }
     const { first } = network
     const [weight, bias] = [getWeights(engine, first, width, dim), engine.floats(first.bias, width).slice()]
+    checkWeights(weight, learningRate)
+    checkWeights(bias, learningRate)
     const unit = metric === 'cosine'
     const plain = { word, metric, dim, width, ...ofVectors(weight, bias, standard), unit }
     if (unit) return plain
@@ -194,7 +196,7 @@ function shrinkage(
     const place = await placeProjection(engine, (bytes) => scratch.alloc(bytes), parameters)
     const out = await projected(scratch, place, loaded, count, { name: 'vectors' })
     const [before, after] = [spread(loaded, dim), spread(out, parameters.width)]
-    return after > 0 ? Math.sqrt(before / after) : 1
+    return before > 0 && after > 0 ? Math.sqrt(before / after) : 1
 
     function spread(at: number, width: number): number {
       const rows = engine.floats(at, count * width)
@@ -203,8 +205,10 @@ function shrinkage(
         sums[i % width] = (sums[i % width] as number) + value
         squares[i % width] = (squares[i % width] as number) + value * value
       })
-      // About the mean for l2, whose distances do not see it.
-      return squares.reduce((all, square, i) => all + square - (mean ? (sums[i] as number) ** 2 / count : 0), 0)
+      const all = squares.reduce((sum, square) => sum + square, 0)
+      // About the mean for l2, whose distances do not see it; of equal rows mere rounding is left, of either sign.
+      const about = mean ? sums.reduce((left, sum) => left - sum ** 2 / count, all) : all
+      return about > 1e-12 * all ? about : 0
     }
   })
 }

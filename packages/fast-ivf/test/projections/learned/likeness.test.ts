@@ -64,8 +64,8 @@ test('the sharpness is where on the mean an eighth of the rows are neighbours', 
   const likenesses = fractions(count * count, 3).map((value) => value * spread)
   for (let i = 0; i < count; i++) likenesses[i * count + i] = -3e38
   const sharpness = sharpnessOf(likenesses, count)
-  const entropies = Array.from({ length: count / 4 }, (_, i) => {
-    const shares = [...likenesses.subarray(4 * i * count, (4 * i + 1) * count)].map((x) => Math.exp(sharpness * x))
+  const entropies = Array.from({ length: count }, (_, i) => {
+    const shares = [...likenesses.subarray(i * count, (i + 1) * count)].map((x) => Math.exp(sharpness * x))
     const sum = shares.reduce((all, share) => all + share, 0)
     return -shares.reduce((all, share) => all + (share > 0 ? (share / sum) * Math.log(share / sum) : 0), 0)
   })
