@@ -33,7 +33,7 @@ export function compression(results, { dims, calibration, report }) {
     scheduleTable(training.schedule),
     defaultTable(training.default),
     '## Search\n',
-    'QPS at recall@10 .90, between the measured settings, of FastIVF and of `CompressedFastIVF` with rescoring in the same ' +
+    'QPS at recall@10 .90, between the measured settings, of FastIVF, and with rescoring of `CompressedFastIVF` and of `IvfIndex` with the same compressor and 8-bit codes, in the same ' +
       'process: a sweep tells the three fastest compressed shapes; these and FastIVF of every nlist search in turns, and the ' +
       'best of each point counts. **×** is compressed over plain; single rounds tell how steady that is.\n',
     searchTable(search),

@@ -28,13 +28,16 @@ export async function compressedSearch({ run, node, threads, quick, asks, absent
       const what = `compressed search on ${name}${revectorize ? ', revectorize' : ''}`
       say(what)
       const grid = quick
-        ? { nlists: [set.nlist], shares: [1 / 8, 1 / 4], factors: [2, 4], keeps: ['f32'] }
+        ? { nlists: [set.nlist], shares: [1 / 8, 1 / 4], factors: [2, 4], keeps: ['f32'], specs: [] }
         : {
-            // Fewer cells cost compressed vectors less.
-            nlists: [set.nlist / 4, set.nlist / 2, set.nlist, set.nlist * 2],
+            // Compressed vectors are at their best in fewer, larger cells.
+            nlists: [1 / 8, 1 / 4, 1 / 2, 1, 2].map((times) => set.nlist * times),
             shares: [1 / 16, 1 / 8, 1 / 6, 1 / 4],
             factors: [2, 4, 8],
             keeps: ['f32', 'f16'],
+            specs: [4, 6].flatMap((by) =>
+              [4, 2].map((fewer) => `AE${Math.round(dim / by)},IVF${set.nlist / fewer},SQ8`),
+            ),
           }
       const shared = { set: name, nprobes, k: 10, level, rounds: quick ? 7 : 15, threads, revectorize }
       const input = { ...shared, ...grid, kmeansMaxSteps, folder }

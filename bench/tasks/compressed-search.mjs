@@ -6,14 +6,17 @@ import { projectionFor } from './projection-for.mjs'
 
 /** Compressed shapes that meet FastIVF once more, in every form of keeping. */
 const finalists = 3
+/** Estimates of projected vectors in 8 bits. */
+const specFactors = [1.5, 2, 3]
 
 /**
- * How fast are FastIVF and CompressedFastIVF at a recall, each at its best? A sweep over all shapes tells who may be the
+ * How fast are FastIVF, CompressedFastIVF and indexes of specs with the same compressor at a recall, each at its best? A sweep over all shapes tells who may be the
  * fastest; those meet again, in turns, and only what they do then counts. Compressed ones have the same centroids.
  */
 await task(async (input) => {
-  const { set: name, nlists, shares, factors, keeps, nprobes, k, level, rounds, folder, kmeansMaxSteps, ...on } = input
-  const { CompressedFastIVF, FastIVF, Projection } = await library()
+  const { set: name, nlists, shares, factors, keeps, specs, ...rest } = input
+  const { nprobes, k, level, rounds, folder, kmeansMaxSteps, ...on } = rest
+  const { CompressedFastIVF, FastIVF, IvfIndex, Projection } = await library()
   const set = readSet(name)
   const { base, metric } = set
   const options = { metric, ratioThreshold: 0, seed: 1, ...on }
@@ -40,7 +43,17 @@ await task(async (input) => {
       await index.close()
     }
   }
+  const coded = []
+  const ofSpecs = new Map()
+  for (const spec of specs) {
+    const index = await IvfIndex.build(base.data, { dim: base.dim, metric, spec, keep: 'f16', ...on })
+    ofSpecs.set(spec, index)
+    const [, nlist] = spec.match(/IVF(\d+)/)
+    for (const factor of specFactors)
+      coded.push(await tried({ spec, nlist: Number(nlist), factor, keep: 'f16' }, index))
+  }
   const best = [
+    ...fastest(coded, finalists),
     ...fastest(plain, plain.length),
     ...fastest(compressed, finalists).flatMap(({ shape, ...rest }) =>
       keeps.map((/** @type {string} */ keep) => ({ ...rest, shape: { ...shape, keep } })),
@@ -49,9 +62,9 @@ await task(async (input) => {
   const built = new Map()
   const contenders = []
   for (const { shape, points } of best) {
-    const { nlist, share, keep, factor } = shape
-    const key = share ? `${nlist} ${share} ${keep}` : `${nlist}`
-    if (!built.has(key)) built.set(key, share ? await build(shape) : trained.get(nlist))
+    const { spec, nlist, share, keep, factor } = shape
+    const key = spec ?? (share ? `${nlist} ${share} ${keep}` : `${nlist}`)
+    if (!built.has(key)) built.set(key, ofSpecs.get(spec) ?? (share ? await build(shape) : trained.get(nlist)))
     contenders.push(contenderOf(built.get(key), factor, around(points, level)))
   }
   const results = await alternate(set, level, { k, rounds }, contenders)
@@ -60,7 +73,7 @@ await task(async (input) => {
     const width = shape.share && { width: Math.round(base.dim * shape.share) }
     return { ...shape, ...width, ...rest, points: points.map(({ seconds: _, ...point }) => point) }
   })
-  return { tried: { plain: plain.length, compressed: compressed.length }, met }
+  return { tried: { plain: plain.length, compressed: compressed.length, coded: coded.length }, met }
 
   /** @param {{ nlist: number, share: number, keep: string }} shape */
   async function build({ nlist, share, keep }) {

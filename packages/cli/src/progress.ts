@@ -10,6 +10,9 @@ export interface Step {
   total: number
   /** Convergence, while training. */
   delta?: number
+  /** Of a learned projection. */
+  loss?: number
+  top10Accuracy?: number
 }
 
 /** Shows one step after another. A running bar keeps the process alive: call `stop`. */
@@ -60,6 +63,12 @@ function lines(stream: NodeJS.WritableStream, every: number): ProgressBar {
   }
 }
 
-function noteOf({ done, total, delta }: Step): string {
-  return `${count(done)} of ${count(total)}${delta === undefined ? '' : `, convergence delta ${delta.toFixed(4)}`}`
+function noteOf({ done, total, delta, loss, top10Accuracy }: Step): string {
+  const told = [
+    `${count(done)} of ${count(total)}`,
+    delta !== undefined && `convergence delta ${delta.toFixed(4)}`,
+    loss !== undefined && `loss ${loss.toPrecision(4)}`,
+    top10Accuracy !== undefined && `top-10 accuracy ${top10Accuracy.toFixed(3)}`,
+  ]
+  return told.filter(Boolean).join(', ')
 }

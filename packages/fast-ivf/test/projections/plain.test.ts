@@ -61,15 +61,23 @@ describe.each(METRICS)('under %s', (metric) => {
     })
   })
 
-  test.each([1, 2, 3, 7, 16, 33, 100])('RR is rows of a rotation, for ip and l2 as long as keeps lengths on the mean: dim %i', async (dim) => {
-    for (const width of new Set([1, Math.ceil(dim / 2), dim])) {
-      const { weight, ...rest } = await train(random({ width }), metric, dim)
-      expect(rest).toEqual({ word: `RR${width}`, metric, dim, width, bias: undefined, unit: metric === 'cosine' })
-      expect(weight!.length).toBe(width * dim)
-      const length = metric === 'cosine' ? 1 : Math.sqrt(dim / width)
-      expect(unlikeOrthonormal(weight!.map((value) => value / length), dim)).toBeLessThan(4e-7)
-    }
-  })
+  test.each([1, 2, 3, 7, 16, 33, 100])(
+    'RR is rows of a rotation, for ip and l2 as long as keeps lengths on the mean: dim %i',
+    async (dim) => {
+      for (const width of new Set([1, Math.ceil(dim / 2), dim])) {
+        const { weight, ...rest } = await train(random({ width }), metric, dim)
+        expect(rest).toEqual({ word: `RR${width}`, metric, dim, width, bias: undefined, unit: metric === 'cosine' })
+        expect(weight!.length).toBe(width * dim)
+        const length = metric === 'cosine' ? 1 : Math.sqrt(dim / width)
+        expect(
+          unlikeOrthonormal(
+            weight!.map((value) => value / length),
+            dim,
+          ),
+        ).toBeLessThan(4e-7)
+      }
+    },
+  )
 })
 
 test('RR is the same for the same seed, and favours no component', async () => {

@@ -30,6 +30,8 @@ export interface Gradient {
 /** Keras' and everybody's defaults for Adam. */
 const ADAM = { decay1: 0.9, decay2: 0.999, epsilon: 1e-7 }
 const UNITS = 16 // per item
+/** Of one weight, in multiply-adds: a root and a division. */
+const ADAM_COST = 40
 
 /** The next multiple of 16, as tiles want widths. */
 export function rounded(width: number): number {
@@ -93,8 +95,7 @@ export async function learn(
   const { units, width } = layer
   const { decay1, decay2 } = ADAM
   const now = (rate * Math.sqrt(1 - decay2 ** step)) / (1 - decay1 ** step)
-  // A number of the layer costs what some multiply-adds cost.
-  const cost = units * width * (gradient.count + 16)
+  const cost = units * width * (gradient.count + ADAM_COST)
   await engine.frame((scratch) => {
     const record = recordOf(scratch, layer, gradient, now, cost)
     return engine.run({ kernel: 'updateLayer', record, count: Math.ceil(units / UNITS) }, { cost, ...options })

@@ -69,6 +69,7 @@ export async function trainSimilarity(
   const perEpoch = epochSteps(settings, sample.rows)
   const steps = perEpoch * settings.epochs
   const trial = Math.ceil(steps * TRIAL)
+  const total = steps + trial
   return engine.frame(async (scratch) => {
     const shape = { count: near * MEMBERS, dim, width, unit: metric === 'cosine', squared: metric === 'l2' }
     const learner = allocLearner(scratch, shape, standard)
@@ -126,9 +127,10 @@ export async function trainSimilarity(
         if (!Number.isFinite(loss)) throw notFinite(loss, i, learningRate)
         lost = { sum: lost.sum + loss, steps: lost.steps + 1 }
         done++
-        if (done % perEpoch !== 0 && done < steps + trial) continue
-        const epoch = Math.ceil(done / perEpoch)
-        options.onProgress?.({ phase: 'compress', done, total: steps + trial, epoch, loss: lost.sum / lost.steps })
+        // The steps of the start that is given up count, too.
+        const epoch = Math.ceil((done * settings.epochs) / total)
+        if (done < total && Math.ceil(((done + 1) * settings.epochs) / total) === epoch) continue
+        options.onProgress?.({ phase: 'compress', done, total, epoch, loss: lost.sum / lost.steps })
         lost = { sum: 0, steps: 0 }
       }
     }
