@@ -124,7 +124,10 @@ export abstract class InvertedFile {
     })
   }
 
-  /** What is done to vectors before they are encoded; undefined: nothing. @throws IvfError ERR_NOT_TRAINED */
+  /**
+   * What is done to vectors before they are encoded; undefined: nothing. It stays usable when the index is closed.
+   * @throws IvfError ERR_NOT_TRAINED
+   */
   get projection(): Projection | undefined {
     const { projection } = this.#whenTrained().model
     return projection && Projection.of(projection.place.parameters, this.#runtime)

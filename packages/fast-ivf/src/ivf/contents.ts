@@ -66,9 +66,11 @@ export async function holding<T>({ model, segments }: Contents, read: () => Prom
   }
 }
 
-/** Bytes of codes, originals, ids and centroids, which are kept as rows and as panels. */
+/** Bytes of codes, originals, ids, centroids and the projection; these two are kept as rows and as panels. */
 export function contentsBytes({ model, segments }: Contents): number {
-  return segments.reduce((sum, segment) => sum + segmentBytes(model, segment), model.rows.byteLength * 2)
+  const weight = model.projection?.place.parameters.weight
+  const learned = model.rows.byteLength + (weight?.byteLength ?? 0)
+  return segments.reduce((sum, segment) => sum + segmentBytes(model, segment), learned * 2)
 }
 
 /** Bytes of codes and ids per vector: what an index takes without originals and centroids. */

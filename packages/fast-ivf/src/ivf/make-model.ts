@@ -40,7 +40,9 @@ export async function createModel(
   try {
     const alloc = (bytes: number): number => held.alloc(bytes)
     const { signal } = options
-    const parameters = projection ?? (await trainProjection(engine, plan, sample, rows, options))
+    const given = sample ?? toMatrix(new Float32Array(0), dim, 'vectors')
+    const learning = { engine, metric, dim, sample: given, centroids: rows, seed, options }
+    const parameters = projection ?? (await plan.projection?.plan.train(learning))
     const beforeCells = parameters !== undefined && plan.projection?.beforeCells === true
     const width = parameters?.width ?? dim
     const cellDim = beforeCells ? width : dim
@@ -82,16 +84,4 @@ export async function createModel(
     held.release()
     throw error
   }
-}
-
-/** The projection of the plan; `centroids` are those of the vectors themselves, where they are known. */
-export async function trainProjection(
-  engine: Engine,
-  { metric, dim, seed, projection }: ModelPlan,
-  sample: Matrix | undefined,
-  centroids: Float32Array | undefined,
-  options: LongCallOptions,
-): Promise<ProjectionParameters | undefined> {
-  const vectors = sample ?? toMatrix(new Float32Array(0), dim, 'vectors')
-  return projection?.plan.train({ engine, metric, dim, sample: vectors, centroids, seed, options })
 }

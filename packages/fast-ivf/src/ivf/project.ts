@@ -60,10 +60,10 @@ export async function projectRows(
   return data
 }
 
-/** Cells and quantizers learn from at most so many projected vectors for each of their centroids. */
+/** Quantizers learn from at most so many projected vectors. */
 const MOST = 65536
 
-/** Of a sample so many rows as anything learns from, projected. */
+/** At most `most` rows of a sample, projected. */
 export async function projectSample(
   engine: Engine,
   projection: Projection,

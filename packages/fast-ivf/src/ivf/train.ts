@@ -6,7 +6,7 @@ import type { Matrix } from '../engine/vectors.js'
 import { IvfError } from '../errors.js'
 import type { LongCallOptions } from '../options.js'
 import { placeProjection } from '../projections/place.js'
-import { createModel, type ModelPlan, trainProjection } from './make-model.js'
+import { createModel, type ModelPlan } from './make-model.js'
 import type { Model } from './model.js'
 import { projectSample } from './project.js'
 
@@ -28,7 +28,7 @@ export async function trainModel(
   sample: Matrix,
   options: LongCallOptions,
 ): Promise<Model> {
-  const { nlist, seed } = plan
+  const { nlist, metric, dim, seed } = plan
   if (sample.rows < nlist) {
     throw new IvfError(
       'ERR_TOO_FEW',
@@ -38,8 +38,8 @@ export async function trainModel(
   if (!plan.projection?.beforeCells) {
     return createModel(engine, plan, await cluster(engine, plan, sample, options), sample, options)
   }
-  const projection = await trainProjection(engine, plan, sample, undefined, options)
-  if (!projection) throw new Error('no projection')
+  const learning = { engine, metric, dim, sample, centroids: undefined, seed, options }
+  const projection = await plan.projection.plan.train(learning)
   const projected = await engine.frame(async (scratch) => {
     const place = await placeProjection(engine, (bytes) => scratch.alloc(bytes), projection, options.signal)
     return projectSample(engine, place, sample, seed, options.signal, most(plan, sample))

@@ -45,7 +45,10 @@ export async function neighbourhoodsOf(
   return { cells, nearest, near: k }
 }
 
-/** Fills `target` with rows of the cells about a random row's, `members` of each: different ones, where there are so many. */
+/**
+ * Fills `target` with rows of the cells about a random row's, at most `members` of each, all different as long as these
+ * cells have so many.
+ */
 export function drawNeighbours(
   { cells, nearest, near }: Neighbourhoods,
   random: Random,
@@ -53,19 +56,20 @@ export function drawNeighbours(
   target: Uint32Array,
 ): void {
   const middle = cells.labels[random.below(cells.labels.length)] as number
-  for (let i = 0; i * members < target.length; i++) {
+  for (let i = 0, filled = 0; filled < target.length; i++) {
     const cell = nearest[middle * near + (i % near)] as number
-    drawMembers(cells, cell, random, target.subarray(i * members, (i + 1) * members))
+    const size = (cells.starts[cell + 1] as number) - (cells.starts[cell] as number)
+    const end = Math.min(filled + Math.min(members, size), target.length)
+    drawMembers(cells, cell, random, target.subarray(filled, end))
+    filled = end
   }
 }
 
+/** At most as many as the cell has. */
 function drawMembers({ starts, rows }: Cells, cell: number, random: Random, target: Uint32Array): void {
   const first = starts[cell] as number
   const size = (starts[cell + 1] as number) - first
-  if (size <= target.length) {
-    for (let i = 0; i < target.length; i++) target[i] = rows[first + (i < size ? i : random.below(size))] as number
-    return
-  }
+  if (size === target.length) return target.set(rows.subarray(first, first + size))
   // Steps that share no divisor with the size meet each row at most once.
   let step = 1 + random.below(size - 1)
   while (divisor(step, size) > 1) step = 1 + random.below(size - 1)

@@ -20,6 +20,8 @@ export const SIMILARITY_DEFAULTS: Readonly<Omit<Schedule, 'width'>> = {
 
 /** Rows of a batch that come from one cell. */
 const MEMBERS = 32
+/** Cells for each that a batch is made of, where all are large. */
+const MORE = 8
 
 /** Batches by which the sharpness is found. */
 const SOUNDINGS = 4
@@ -63,15 +65,16 @@ export async function trainSimilarity(
   const judge = await judgeOf(engine, metric, part(all, 0, held), base, signal)
   const quiet = { ...training, sample: all, options: { signal } }
   const starts = [await pca({ width }).train(quiet), await random({ width }).train(quiet)]
-  const near = Math.ceil(settings.batchSize / MEMBERS)
-  const neighbourhoods = await neighbourhoodsOf(training, sample, near)
+  const cells = Math.ceil(settings.batchSize / MEMBERS)
+  // Small cells have fewer members: then a batch comes from more of them.
+  const neighbourhoods = await neighbourhoodsOf(training, sample, MORE * cells)
   const standard = standardOf(metric, all, seed)
   const perEpoch = epochSteps(settings, sample.rows)
   const steps = perEpoch * settings.epochs
   const trial = Math.ceil(steps * TRIAL)
   const total = steps + trial
   return engine.frame(async (scratch) => {
-    const shape = { count: near * MEMBERS, dim, width, unit: metric === 'cosine', squared: metric === 'l2' }
+    const shape = { count: cells * MEMBERS, dim, width, unit: metric === 'cosine', squared: metric === 'l2' }
     const learner = allocLearner(scratch, shape, standard)
     const chance = seeded((seed ^ 0x2545f491) >>> 0)
     const rows = new Uint32Array(shape.count)
