@@ -12,7 +12,7 @@ export interface Standard {
   readonly scale: number
 }
 
-const SAMPLE = 8192
+const SAMPLE = 2048
 
 export function standardOf(metric: Metric, sample: Matrix, seed: number): Standard {
   if (metric === 'cosine') return { normalize: true, mean: undefined, scale: 1 }
