@@ -23,14 +23,14 @@ export interface CompressedFastIVFOptions extends FastIVFOptions {
   /** Components of compressed vectors; at most dim. */
   compressionNdim: number
   /**
-   * 'similarity': a linear map that learns to keep vectors as alike as they are. 'supervised': the original's network,
-   * which learns to tell cells apart (dropout, dense, ReLU, softmax). 'pca': principal components. 'random': a random
-   * orthogonal map. Default 'similarity', which finds most; the original has 'supervised'.
+   * 'similarity': a linear map that learns to keep near vectors near (after stochastic neighbor embedding; G. Hinton,
+   * S. Roweis, 2002). 'supervised': the original's network, which learns to tell cells apart (dropout, dense, ReLU,
+   * softmax). 'pca': principal components. 'random': a random orthogonal map. Default 'similarity', which finds most; the original has 'supervised'.
    */
   compressor?: Compressor
   /**
-   * Vectors per step of learning. Default 128, the original's, for 'supervised'; 256 for 'similarity', at most
-   * 4,096, 32 of each cell.
+   * Vectors per step of learning. Default 128, the original's, for 'supervised'; 256 for 'similarity', at most 4,096,
+   * 32 from a cell.
    */
   compressorBatchSize?: number
   /**

@@ -17,7 +17,7 @@ import { nameOf, openSource, type SourceInput } from './storage/source.js'
 /** Options of `Projection.train`. */
 export interface ProjectionOptions extends RuntimeOptions, LongCallOptions {
   /**
-   * Which projection, with the components it gives: `AE64` learns to keep vectors as alike as they are; `NET64` is the
+   * Which projection, with the components it gives: `AE64` learns to keep near vectors near; `NET64` is the
    * original's network; `PCA64` and `PCAC64` (centred for every metric) are principal components; `RR64` is random and
    * orthogonal; `T64` takes the first components, for Matryoshka embeddings; `L2norm` divides by the norm.
    */

@@ -4,7 +4,7 @@ import type { Schedule } from './schedule.js'
 import { SIMILARITY_DEFAULTS, trainSimilarity } from './similarity.js'
 import { SUPERVISED_DEFAULTS, trainSupervised } from './supervised.js'
 
-/** `AE64`: what keeps vectors as alike as they are; `NET64`: what tells cells apart, as the original does it. */
+/** `AE64`: what keeps near vectors near; `NET64`: what tells cells apart, as the original does it. */
 export const learnedKind: ProjectionKind = {
   words: 'AE<components>, NET<components>',
   examples: ['AE12', 'NET12'],
@@ -15,7 +15,7 @@ export const learnedKind: ProjectionKind = {
   },
 }
 
-/** Vectors stay as alike as they are: `trainSimilarity`. */
+/** Near vectors stay near: `trainSimilarity`. */
 export function similarity(settings: Partial<Schedule> & { width: number }): ProjectionPlan {
   const word = `AE${settings.width}`
   return {

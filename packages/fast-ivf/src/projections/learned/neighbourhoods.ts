@@ -69,7 +69,10 @@ export function drawNeighbours(
 function drawMembers({ starts, rows }: Cells, cell: number, random: Random, target: Uint32Array): void {
   const first = starts[cell] as number
   const size = (starts[cell + 1] as number) - first
-  if (size === target.length) return target.set(rows.subarray(first, first + size))
+  if (size === target.length) {
+    target.set(rows.subarray(first, first + size))
+    return
+  }
   // Steps that share no divisor with the size meet each row at most once.
   let step = 1 + random.below(size - 1)
   while (divisor(step, size) > 1) step = 1 + random.below(size - 1)
