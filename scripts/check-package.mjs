@@ -28,12 +28,15 @@ try {
   rmSync(folder, { recursive: true })
 }
 
-/** The library as an application's bundler would ship it. */
+/** The library as an application's bundler would ship it, without what is loaded only when it is asked for. */
 async function bundled() {
   const bundle = await rolldown({ input: 'packages/fast-ivf/dist/index.js', platform: 'browser' })
-  const { output } = await bundle.generate({ minify: true, codeSplitting: false })
+  const { output } = await bundle.generate({ minify: true })
   await bundle.close()
-  return output.map((chunk) => chunk.code ?? '').join('')
+  const chunks = new Map(output.map((chunk) => [chunk.fileName, chunk]))
+  const loaded = new Set(output.filter((chunk) => chunk.isEntry).map((chunk) => chunk.fileName))
+  for (const name of loaded) for (const next of chunks.get(name)?.imports ?? []) if (chunks.has(next)) loaded.add(next)
+  return [...loaded].map((name) => chunks.get(name).code).join('')
 }
 
 function atMost(what, bytes, limit) {

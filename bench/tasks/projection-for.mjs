@@ -13,6 +13,6 @@ export async function projectionFor(Projection, { name, metric, base }, { spec, 
   if (existsSync(file)) return Projection.fromSafetensors(file, { threads, revectorize })
   const { data, n, dim } = base
   const projection = await Projection.train({ data, dims: [n, dim] }, { spec, metric, seed: 1, threads, revectorize })
-  writeFileSync(file, projection.toSafetensors())
+  writeFileSync(file, await projection.toSafetensors())
   return projection
 }

@@ -4,7 +4,10 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { task } from '../process/task.mjs'
 
-/** Bytes of the package as published, and of what a browser loads: the bundle, minified and compressed. */
+/**
+ * Bytes of the package as published, and of what a browser loads, minified and compressed: without what is loaded only
+ * when it is asked for.
+ */
 await task(async ({ root }) => {
   const folder = join(root, 'packages', 'fast-ivf')
   const { files, exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
@@ -17,12 +20,24 @@ await task(async ({ root }) => {
     format: 'esm',
     platform: 'browser',
     write: false,
+    splitting: true,
+    metafile: true,
     outdir: dirname(entry),
     external: ['node:*'],
     logLevel: 'silent',
   })
-  const gzip = out.outputFiles.reduce((sum, file) => sum + gzipSync(file.contents, { level: 9 }).length, 0)
-  return { installed, gzip, minified: out.outputFiles.reduce((sum, file) => sum + file.contents.length, 0) }
+  const { outputs } = out.metafile
+  const loaded = new Set(Object.keys(outputs).filter((path) => outputs[path]?.entryPoint?.endsWith('dist/index.js')))
+  for (const path of loaded) {
+    for (const { path: next, kind } of outputs[path]?.imports ?? []) {
+      if (kind === 'import-statement' && outputs[next]) loaded.add(next)
+    }
+  }
+  const sent = out.outputFiles.filter((file) =>
+    [...loaded].some((path) => file.path.endsWith(path.split('/').at(-1) ?? path)),
+  )
+  const gzip = sent.reduce((sum, file) => sum + gzipSync(file.contents, { level: 9 }).length, 0)
+  return { installed, gzip, minified: sent.reduce((sum, file) => sum + file.contents.length, 0) }
 })
 
 /** @param {string} path @returns {number} */

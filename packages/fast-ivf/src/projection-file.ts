@@ -3,7 +3,7 @@ import type { Metric } from './options.js'
 import type { ProjectionParameters } from './projections/projection.js'
 import { openSafetensors, type SafetensorsFile } from './storage/safetensors.js'
 import { writeSafetensors } from './storage/safetensors-write.js'
-import type { ByteSource } from './storage/source.js'
+import { nameOf, openSource, type SourceInput } from './storage/source.js'
 
 const KIND = 'fast-ivf.projection'
 const VERSION = '1'
@@ -31,9 +31,18 @@ export function toSafetensors({
   )
 }
 
-/** @throws IvfError ERR_FORMAT, ERR_NOT_FINITE */
-export async function fromSafetensors(source: ByteSource, name: string): Promise<ProjectionParameters> {
-  const file = await openSafetensors(source, name)
+/** @throws IvfError ERR_NOT_FOUND, ERR_FORMAT, ERR_NOT_FINITE */
+export async function fromSafetensors(input: SourceInput): Promise<ProjectionParameters> {
+  const source = await openSource(input)
+  const name = nameOf(input) ?? 'the file'
+  try {
+    return await parametersOf(await openSafetensors(source, name), name)
+  } finally {
+    await source.close()
+  }
+}
+
+async function parametersOf(file: SafetensorsFile, name: string): Promise<ProjectionParameters> {
   const { metadata } = file
   const own = metadata.kind === KIND
   if (!own && metadata.kind?.startsWith('fast-ivf')) {

@@ -5,14 +5,13 @@ import { collectBatches } from './ivf/batches.js'
 import { projectRows } from './ivf/project.js'
 import { checkMetric } from './ivf-options.js'
 import type { LongCallOptions, Metric } from './options.js'
-import { fromSafetensors, toSafetensors } from './projection-file.js'
 import { placeProjection } from './projections/place.js'
 import type { ProjectionParameters } from './projections/projection.js'
 import { kinds, projectionOf } from './projections/registry.js'
 import type { RuntimeOptions } from './runtime.js'
 import { Session } from './session.js'
 import { canonical } from './spec.js'
-import { nameOf, openSource, type SourceInput } from './storage/source.js'
+import type { SourceInput } from './storage/source.js'
 
 /** Options of `Projection.train`. */
 export interface ProjectionOptions extends RuntimeOptions, LongCallOptions {
@@ -143,16 +142,13 @@ export class Projection {
    * @throws IvfError ERR_NOT_FOUND, ERR_FORMAT, ERR_NOT_FINITE
    */
   static async fromSafetensors(source: SourceInput, runtime: RuntimeOptions = {}): Promise<Projection> {
-    const opened = await openSource(source)
-    try {
-      return new Projection(await fromSafetensors(opened, nameOf(source) ?? 'the file'), runtime)
-    } finally {
-      await opened.close()
-    }
+    const { fromSafetensors } = await import('./projection-file.js')
+    return new Projection(await fromSafetensors(source), runtime)
   }
 
   /** The bytes of a safetensors file: read back, they project to the last bit alike. Python's safetensors reads it, too. */
-  toSafetensors(): Uint8Array<ArrayBuffer> {
+  async toSafetensors(): Promise<Uint8Array<ArrayBuffer>> {
+    const { toSafetensors } = await import('./projection-file.js')
     return toSafetensors(this.parameters)
   }
 

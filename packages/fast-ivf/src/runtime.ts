@@ -2,7 +2,6 @@ import { kernelBytes, type SimdLevel, simdLevel } from './engine/binary.js'
 import { Engine } from './engine/engine.js'
 import { checkInteger, IvfError } from './errors.js'
 import { builtin, cores, giveWay, nodeMajor, whyNotShared } from './platform/host.js'
-import { selfCheck } from './self-check.js'
 import { Pool } from './threads/pool.js'
 
 /** How an index computes. */
@@ -125,6 +124,7 @@ async function checkWidened(simd: SimdLevel, shared: boolean, set: (flag: string
   set('--experimental-wasm-revectorize')
   const memory = createMemory(shared)
   const instance = new WebAssembly.Instance(await compile(simd, shared, true), { env: { memory } })
+  const { selfCheck } = await import('./self-check.js')
   const right = selfCheck(instance.exports, memory)
   // What is compiled later must not be widened either.
   if (!right) set('--no-experimental-wasm-revectorize')

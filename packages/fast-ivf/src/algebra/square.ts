@@ -2,6 +2,7 @@ import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import { placeColumns } from './columns.js'
 import { productsOf } from './multiply.js'
+import { transposed } from './transposed.js'
 
 const FAST_STEPS = 10 // each makes what is small about 3.4 times as large: a condition of 1e4 is reached
 const EXACT_STEPS = 8
@@ -48,12 +49,6 @@ export function multiply(
     const panels = placeColumns(engine, (bytes) => scratch.alloc(bytes), b, dim, dim)
     return productsOf(engine, panels, a, options)
   })
-}
-
-export function transposed(matrix: Float32Array, dim: number): Float32Array {
-  const out = new Float32Array(matrix.length)
-  for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) out[j * dim + i] = matrix[i * dim + j] as number
-  return out
 }
 
 /** The largest entry of |square − 1|. */

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { randomRotation } from '../../src/algebra/rotation.js'
-import { distanceFromOne, multiply, polarFactor, transposed } from '../../src/algebra/square.js'
+import { distanceFromOne, multiply, polarFactor } from '../../src/algebra/square.js'
+import { transposed } from '../../src/algebra/transposed.js'
 import { createEngine } from '../../src/runtime.js'
 import { expectSame, fractions } from '../kernels/machine.js'
 

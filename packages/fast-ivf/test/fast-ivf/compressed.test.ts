@@ -139,7 +139,7 @@ test('rescoring all gives the exact scores; calibrating keeps the order and come
 
 test('a projection can be given: an index of given centroids answers as the one that they are of', async () => {
   const index = await trained({ compressor: 'similarity' })
-  const projection = await Projection.fromSafetensors(index.projection!.toSafetensors(), { threads: 0 })
+  const projection = await Projection.fromSafetensors(await index.projection!.toSafetensors(), { threads: 0 })
   const again = await CompressedFastIVF.fromCentroids(index.centroids, { projection, dim: DIM, threads: 0 })
   await again.add(vectors)
   expect(await again.search(queries)).toEqual(await index.search(queries))

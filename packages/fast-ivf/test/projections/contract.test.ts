@@ -58,7 +58,7 @@ describe.each(words)('%s', (spec) => {
     })
 
     test('read back from its file, it is the same to the last bit', async () => {
-      const again = await Projection.fromSafetensors(projection.toSafetensors(), { threads: 0 })
+      const again = await Projection.fromSafetensors(await projection.toSafetensors(), { threads: 0 })
       expect(again.parameters).toEqual(projection.parameters)
       expect(await again.apply(vectors)).toEqual(await projection.apply(vectors))
       await again.close()

@@ -90,7 +90,7 @@ test('by cosine lengths are 1 before and after, and a layer may give more compon
     expect([a, b, c]).toEqual([2 / 3, 1 / 3, -2 / 3].map((value) => expect.closeTo(value, 6)))
   }
   expect([...(await projection.apply([0]))]).toEqual([0, 0, 0])
-  const again = await Projection.fromSafetensors(projection.toSafetensors(), quiet)
+  const again = await Projection.fromSafetensors(await projection.toSafetensors(), quiet)
   expect(again.parameters).toEqual(projection.parameters)
   await projection.close()
   await again.close()

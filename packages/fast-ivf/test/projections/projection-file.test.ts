@@ -19,8 +19,8 @@ describe('a file that was written', () => {
     'of %s by %s projects to the last bit alike, read from wherever it lies',
     async (spec, metric) => {
       const projection = await quickly(spec, metric)
-      const bytes = projection.toSafetensors()
-      expectSame(projection.toSafetensors(), bytes)
+      const bytes = await projection.toSafetensors()
+      expectSame(await projection.toSafetensors(), bytes)
       const folder = await mkdtemp(join(tmpdir(), 'projection-'))
       try {
         const path = join(folder, 'a file.safetensors')
@@ -52,7 +52,10 @@ describe('a file that was written', () => {
   test('of an index’s projection is the projection', async () => {
     for (const spec of ['PCA12,IVF4,SQ8', 'IVF4,RR12,Flat', 'L2norm,PQ6x4']) {
       const index = await IvfIndex.build(sample, { spec, metric: 'l2', dim: DIM, threads: 0 })
-      const [own, again] = [index.projection!, await Projection.fromSafetensors(index.projection!.toSafetensors())]
+      const [own, again] = [
+        index.projection!,
+        await Projection.fromSafetensors(await index.projection!.toSafetensors()),
+      ]
       expect(again.parameters).toEqual(own.parameters)
       expectSame(await again.apply(vectors), await own.apply(vectors))
       for (const one of [own, again, index]) await one.close()
@@ -126,7 +129,7 @@ describe('a file of ours', () => {
 
   test('cut short anywhere is refused', async () => {
     for (const spec of ['PCAC12', 'T12']) {
-      const bytes = (await quickly(spec, 'l2')).toSafetensors()
+      const bytes = await (await quickly(spec, 'l2')).toSafetensors()
       for (let length = 0; length < bytes.length; length += 7) {
         const error = await refusal(Projection.fromSafetensors(bytes.subarray(0, length)))
         expect(error.code).toBe('ERR_FORMAT')
@@ -139,7 +142,7 @@ describe('a file of ours', () => {
 
   test('with a bit turned in its header is refused, or it is what it was but for its name', async () => {
     const projection = await quickly('PCAC12', 'l2')
-    const bytes = projection.toSafetensors()
+    const bytes = await projection.toSafetensors()
     const end = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true))
     // Of what kind it is nothing else tells.
     const kind = new TextDecoder('latin1').decode(bytes).indexOf('"kind"')

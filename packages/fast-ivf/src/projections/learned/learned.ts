@@ -1,10 +1,12 @@
 import type { ProjectionKind, ProjectionPlan } from '../projection.js'
 import { checkWidth } from '../width.js'
-import type { Schedule } from './schedule.js'
-import { SIMILARITY_DEFAULTS, trainSimilarity } from './similarity.js'
-import { SUPERVISED_DEFAULTS, trainSupervised } from './supervised.js'
+import { type Schedule, SIMILARITY_DEFAULTS, SUPERVISED_DEFAULTS } from './schedule.js'
 
-/** `AE64`: what keeps near vectors near; `NET64`: what tells cells apart, as the original does it. */
+/**
+ * Learning is loaded when it is asked for: most programs search with what was learned elsewhere.
+ *
+ * `AE64`: what keeps near vectors near; `NET64`: what tells cells apart, as the original does it.
+ */
 export const learnedKind: ProjectionKind = {
   words: 'AE<components>, NET<components>',
   examples: ['AE12', 'NET12'],
@@ -21,7 +23,10 @@ export function similarity(settings: Partial<Schedule> & { width: number }): Pro
   return {
     word,
     width: (dim) => checkWidth(word, settings.width, dim),
-    train: (training) => trainSimilarity(training, word, { ...SIMILARITY_DEFAULTS, ...settings }),
+    async train(training) {
+      const { trainSimilarity } = await import('./similarity.js')
+      return trainSimilarity(training, word, { ...SIMILARITY_DEFAULTS, ...settings })
+    },
   }
 }
 
@@ -31,6 +36,9 @@ export function supervised(settings: Partial<Schedule> & { width: number }): Pro
   return {
     word,
     width: (dim) => checkWidth(word, settings.width, dim),
-    train: (training) => trainSupervised(training, word, { ...SUPERVISED_DEFAULTS, ...settings }),
+    async train(training) {
+      const { trainSupervised } = await import('./supervised.js')
+      return trainSupervised(training, word, { ...SUPERVISED_DEFAULTS, ...settings })
+    },
   }
 }

@@ -14,10 +14,6 @@ import { epochSteps, type Schedule } from './schedule.js'
 import { sharpnessOf } from './sharpness.js'
 import { ofVectors, standardOf } from './standard.js'
 
-export const SIMILARITY_DEFAULTS: Readonly<Omit<Schedule, 'width'>> = {
-  ...{ batchSize: 256, stepsPerEpoch: 100, epochs: 10, learningRate: 0.002 },
-}
-
 /** Rows of a batch that come from one cell. */
 const MEMBERS = 32
 /** Cells for each that a batch is made of, where all are large. */

@@ -12,11 +12,6 @@ import { checkWeights, notFinite } from './loss.js'
 import { epochSteps, type Schedule } from './schedule.js'
 import { ofVectors, type Standard, standardOf } from './standard.js'
 
-/** The original's. */
-export const SUPERVISED_DEFAULTS: Readonly<Omit<Schedule, 'width'>> = {
-  ...{ batchSize: 128, stepsPerEpoch: 2000, epochs: 10, learningRate: 0.005 },
-}
-
 export const DROPOUT = 0.2
 export const SMOOTHING = 0.01
 const TOP = 10

@@ -1,5 +1,3 @@
-import { normalNumbers } from '../../algebra/normal.js'
-import { orthonormalRows } from '../../algebra/orthonormal.js'
 import type { ProjectionKind, ProjectionPlan } from '../projection.js'
 import { checkWidth } from '../width.js'
 
@@ -25,6 +23,8 @@ export function random({ width }: RandomOptions): ProjectionPlan {
     word,
     width: (dim) => checkWidth(word, width, dim),
     async train({ engine, metric, dim, seed, options: { signal } }) {
+      const { normalNumbers } = await import('../../algebra/normal.js')
+      const { orthonormalRows } = await import('../../algebra/orthonormal.js')
       const turn = engine.pace(signal)
       const drawn = new Float32Array(checkWidth(word, width, dim) * dim)
       const normal = normalNumbers(seed)

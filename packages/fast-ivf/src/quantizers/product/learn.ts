@@ -1,4 +1,4 @@
-import { transposed } from '../../algebra/square.js'
+import { transposed } from '../../algebra/transposed.js'
 import type { Scratch } from '../../engine/engine.js'
 import type { RunOptions } from '../../engine/executor.js'
 import { copyOf, type Matrix } from '../../engine/vectors.js'
@@ -11,8 +11,8 @@ import {
   trainCodebooksLloyd,
   trainCodebooksMiniBatch,
 } from './codebooks.js'
-import { applyRotation, placeRotation, ROTATION_DEFAULTS, trainRotation } from './opq.js'
 import { trainingRows } from './sample.js'
+import { applyRotation, placeRotation } from './turn.js'
 
 export interface ProductOptions {
   /** Subvectors. */
@@ -83,6 +83,7 @@ async function learnRotation(
   { engine, alloc, dim, seed, options }: QuantizerTraining,
   rows: Matrix,
 ): Promise<Pick<Learned, 'turn' | 'turnBack'>> {
+  const { ROTATION_DEFAULTS, trainRotation } = await import('./opq.js')
   const { rotation } = await trainRotation(engine, rows, { ...ROTATION_DEFAULTS, m, k, seed }, options)
   const [turn, turnBack] = await Promise.all(
     [rotation, transposed(rotation, dim)].map(async (matrix): Promise<Turn> => {

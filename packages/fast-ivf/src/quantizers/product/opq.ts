@@ -2,15 +2,14 @@ import { crossProducts } from '../../algebra/cross-products.js'
 import { randomRotation } from '../../algebra/rotation.js'
 import { polarFactor } from '../../algebra/square.js'
 import { allocCenters, type Centers, contribute, moveToMeans } from '../../clustering/centers.js'
-import { assign, products } from '../../clustering/nearest.js'
+import { assign } from '../../clustering/nearest.js'
 import { seeded } from '../../clustering/random.js'
 import type { Engine, Scratch } from '../../engine/engine.js'
-import type { RunOptions } from '../../engine/executor.js'
-import { type Panels, panelsOf } from '../../engine/panels.js'
 import { copyOf, type Matrix } from '../../engine/vectors.js'
 import { IvfError } from '../../errors.js'
 import type { LongCallOptions } from '../../options.js'
 import { checkCodebooks } from './codebooks.js'
+import { applyRotation, placeRotation } from './turn.js'
 
 export interface RotationSettings {
   m: number
@@ -83,28 +82,6 @@ export async function trainRotation(
     }
     return { rotation, history }
   })
-}
-
-/** Panels with which `applyRotation` multiplies. */
-export function placeRotation(
-  engine: Engine,
-  alloc: (bytes: number) => number,
-  rotation: Float32Array,
-  dim: number,
-): Promise<Panels> {
-  return panelsOf(engine, alloc, rotation, dim, { halfNorm: false })
-}
-
-/** out: count × dim, each row rotated; not in place. */
-export function applyRotation(
-  engine: Engine,
-  rotation: Panels,
-  rows: number,
-  count: number,
-  out: number,
-  options: RunOptions = {},
-): Promise<void> {
-  return products(engine, rotation, { rows, count }, rotation.dim, out, options)
 }
 
 function identity(dim: number): Float32Array {
