@@ -24,7 +24,8 @@ export interface CompressedFastIVFOptions extends FastIVFOptions {
   /**
    * 'similarity': a linear map that learns to keep near vectors near (after stochastic neighbor embedding; G. Hinton,
    * S. Roweis, 2002). 'supervised': the original's network, which learns to tell cells apart (dropout, dense, ReLU,
-   * softmax). 'pca': principal components. 'random': a random orthogonal map. Default 'similarity', which finds most; the original has 'supervised'.
+   * softmax). 'pca': principal components. 'random': a random orthogonal map. Default 'similarity', which finds most; the
+   * original has 'supervised'.
    */
   compressor?: Compressor
   /**

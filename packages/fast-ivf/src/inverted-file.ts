@@ -21,8 +21,8 @@ export interface IvfPlan extends TrainPlan {
 }
 
 /**
- * What all indexes share: vectors stored cell by cell under what training found, and a life.
- * The one base class of the library: four faces would repeat these members otherwise.
+ * What all indexes share: vectors stored cell by cell under what training found, and a life. Four faces would repeat
+ * these members otherwise.
  */
 export abstract class InvertedFile {
   /** Components per vector. */

@@ -25,7 +25,8 @@ export interface IvfIndexOptions extends RuntimeOptions, LongCallOptions {
    * `SQ2`, `SQ1` (rotated scalar codes of so many bits a component), `PQ<m>x<bits>` (product codes), after `OPQ<m>`
    * with a learned rotation. A projection to so many components comes first, or after the cells, which are then those
    * of the vectors themselves: `AE<d>` (learned), `NET<d>` (the original's network), `PCA<d>`, `RR<d>` (random),
-   * `T<d>` (the first d, for Matryoshka embeddings), `L2norm`. `R<f>`: rescore the best f · k. Default: `defaultSpec(n, dim)`.
+   * `T<d>` (the first d, for Matryoshka embeddings), `L2norm`. `R<f>`: rescore the best f · k. Default:
+   * `defaultSpec(n, dim)`.
    */
   spec?: string
   /** Default 'cosine'. */

@@ -57,7 +57,7 @@ export interface RescoreOptions {
   rescoreNumSamples?: number
 }
 
-const METRICS = ['cosine', 'ip', 'l2'] as const
+export const METRICS = ['cosine', 'ip', 'l2'] as const
 export const KEEPS = ['f32', 'f16', 'int8', 'none'] as const
 
 /** The plan of the original's classes, but for their quantizer. @throws IvfError ERR_ARGUMENT */

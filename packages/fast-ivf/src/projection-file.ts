@@ -1,5 +1,5 @@
 import { checkOneOf, IvfError, show } from './errors.js'
-import type { Metric } from './options.js'
+import { METRICS } from './ivf-options.js'
 import type { ProjectionParameters } from './projections/projection.js'
 import { openSafetensors, type SafetensorsFile } from './storage/safetensors.js'
 import { writeSafetensors } from './storage/safetensors-write.js'
@@ -7,7 +7,6 @@ import { nameOf, openSource, type SourceInput } from './storage/source.js'
 
 const KIND = 'fast-ivf.projection'
 const VERSION = '1'
-const METRICS = ['cosine', 'ip', 'l2'] as const satisfies Metric[]
 
 /** A projection as named tensors, and in words what they do not tell. */
 export function toSafetensors({

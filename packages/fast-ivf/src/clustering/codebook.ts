@@ -26,7 +26,7 @@ export interface ReadOptions {
 /** subspaces × n labels: the nearest centroid of each vector's part. */
 export async function nearestLabels(
   engine: Engine,
-  book: Codebook,
+  book: Omit<Codebook, 'history'>,
   matrix: Matrix,
   options: ReadOptions,
 ): Promise<Int32Array> {
@@ -43,7 +43,7 @@ export async function nearestLabels(
 /** subspaces × n × numCentroids scores: the cosine, or the squared L2 distance. @throws IvfError ERR_MEMORY */
 export async function allScores(
   engine: Engine,
-  book: Codebook,
+  book: Omit<Codebook, 'history'>,
   matrix: Matrix,
   options: ReadOptions,
 ): Promise<Float32Array> {
@@ -102,7 +102,7 @@ interface Part {
 /** Visits the rows in chunks of `floatsPerRow` · n floats, each subspace after the other. */
 async function eachPart(
   engine: Engine,
-  { centroids, subspaces, numCentroids, dim, metric }: Codebook,
+  { centroids, subspaces, numCentroids, dim, metric }: Omit<Codebook, 'history'>,
   matrix: Matrix,
   floatsPerRow: number,
   { signal, onRows }: ReadOptions,

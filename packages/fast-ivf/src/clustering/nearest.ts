@@ -110,7 +110,8 @@ export function products(
   })
 }
 
-function blockRows(dim: number, count: number, centroids: number): number {
+/** Rows of one item, of which there are `count`, that are compared with so many centroids: a multiple of 4. */
+export function blockRows(dim: number, count: number, centroids: number): number {
   const most = dim * centroids < LONG_ROW ? 64 : 32
   const fitting = Math.floor(PACKED_BYTES / (dim * 4)) & ~3
   return Math.max(4, Math.min(most, fitting, Math.ceil(count / 4) * 4))

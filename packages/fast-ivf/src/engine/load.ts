@@ -1,6 +1,7 @@
 import { IvfError } from '../errors.js'
 import type { Engine, Scratch } from './engine.js'
 import type { RunOptions } from './executor.js'
+import { lowestRow } from './lowest-row.js'
 import type { Matrix } from './vectors.js'
 
 const BLOCK = 64 // rows per item
@@ -67,25 +68,11 @@ async function prepare(
   options: LoadOptions,
 ): Promise<number | undefined> {
   const cost = count * dim
-  const lanes = engine.lanes(cost)
-  return engine.frame(async (scratch) => {
-    const bad = scratch.alloc(64 * lanes)
-    engine.ints(bad, 16 * lanes).fill(0xffffffff)
-    const record = scratch.record('Rows', {
-      rows,
-      dim,
-      count,
-      block: BLOCK,
-      norms: options.norms ?? 0,
-      normalize: options.normalize ? 1 : 0,
-      bad,
-    })
-    await engine.run(
-      { kernel: 'prepareRows', record, count: Math.ceil(count / BLOCK) },
-      { cost, signal: options.signal },
-    )
-    const first = engine.ints(bad, 16 * lanes).reduce((low, row) => Math.min(low, row))
-    return first === 0xffffffff ? undefined : first
+  return lowestRow(engine, cost, (scratch, bad) => {
+    const normalize = options.normalize ? 1 : 0
+    const record = scratch.record('Rows', { rows, dim, count, block: BLOCK, norms: options.norms ?? 0, normalize, bad })
+    const task = { kernel: 'prepareRows', record, count: Math.ceil(count / BLOCK) } as const
+    return engine.run(task, { cost, signal: options.signal })
   })
 }
 

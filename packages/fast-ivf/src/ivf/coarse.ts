@@ -66,12 +66,12 @@ export async function byCodes(
         settings,
         options,
       )
-      const { heaps } = await finishQueries(search, stores, { mode: 'exact', reorder: true }, nprobe, options)
+      await finishQueries(search, stores, { mode: 'exact', reorder: true }, nprobe, options)
       const { nq } = queries
       const [cells, distances] = [new Uint32Array(nq * nprobe), new Float32Array(nq * nprobe)]
       const norms = engine.floats(queries.norms, nq)
       for (let q = 0; q < nq; q++) {
-        const heap = heaps + q * k * 8
+        const heap = search.heaps + q * k * 8
         cells.set(engine.ints(heap + k * 4, nprobe), q * nprobe)
         distances.set(engine.floats(heap, nprobe), q * nprobe)
         if (metric !== 'l2') continue

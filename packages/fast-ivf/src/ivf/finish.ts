@@ -14,15 +14,6 @@ export type Finish =
   /** The heaps hold exact distances. */
   | { mode: 'compared' }
 
-/** The nearest of each query, in the heaps of lane 0. */
-export interface Finished {
-  /** Address: nq heaps of k places; the first `want` distances and ids of each are sorted. */
-  readonly heaps: number
-  readonly want: number
-  /** Address: nq: how many candidates there were. */
-  readonly counts: number
-}
-
 /** Merges the lanes, resolves ids, sorts, and copies out to rows first … of the result; the number of candidates. */
 export async function finishSearch(
   search: Search,
@@ -35,22 +26,24 @@ export async function finishSearch(
   return copyOut(search, await finishQueries(search, stores, finish, result.k, options), result, first)
 }
 
-/** Merges the lanes' heaps into the first one's, resolves ids and sorts the `want` nearest. */
+/**
+ * Merges the lanes' heaps into the first one's, resolves ids and sorts the `most` nearest. Returns the address of how
+ * many candidates each query had.
+ */
 export async function finishQueries(
   search: Search,
   stores: readonly Store[],
   finish: Finish,
   most: number,
   options: RunOptions,
-): Promise<Finished> {
-  const { scratch, metric, k, nq, norms, heaps } = search
+): Promise<number> {
+  const { scratch, metric, k, nq, norms } = search
   const exact = finish.mode === 'exact' || finish.mode === 'calibrated' || search.exact
   const counts = scratch.alloc(nq * 4)
-  const want = Math.min(k, most)
   await scratch.engine.frame((own) => {
     const record = own.record('Finish', {
       ...compared(own, search, stores),
-      ...{ want, counts },
+      ...{ want: Math.min(k, most), counts },
       mode: modeOf(search, stores, finish),
       samples: finish.mode === 'calibrated' ? finish.samples : 0,
       clip: metric === 'cosine' ? 1 : 0,
@@ -59,7 +52,7 @@ export async function finishQueries(
     const cost = nq * k * (exact ? search.dim * 4 : 16)
     return scratch.engine.run({ kernel: 'finishQueries', record, count: nq }, { cost, ...options })
   })
-  return { heaps, want, counts }
+  return counts
 }
 
 /** The k-th exact distance so far becomes each query's limit. */
@@ -101,8 +94,8 @@ function modeOf({ exact, metric }: Search, stores: readonly Store[], finish: Fin
 
 /** Returns the number of candidates that there were. */
 function copyOut(
-  { scratch: { engine }, metric, k, nq }: Search,
-  { heaps, want, counts }: Finished,
+  { scratch: { engine }, metric, k, nq, heaps }: Search,
+  counts: number,
   result: SearchResult,
   first: number,
 ): number {
@@ -112,7 +105,7 @@ function copyOut(
   const ids = engine.ints(heaps, nq * k * 2)
   let candidates = 0
   engine.ints(counts, nq).forEach((found, q) => {
-    const count = Math.min(found, want)
+    const count = Math.min(found, result.k)
     const [from, to] = [q * k * 2, (first + q) * result.k]
     for (let i = 0; i < count; i++) {
       result.ids[to + i] = ids[from + k + i] as number

@@ -72,7 +72,7 @@ export async function createModel(
     }
 
     function placeCentroids(coded: Float32Array, norms: Float32Array): Pick<ModelProjection, 'centroids' | 'bias'> {
-      if (beforeCells) return { centroids: 0, bias: 0 }
+      if (beforeCells || !trained.residual) return { centroids: 0, bias: 0 }
       const put = (numbers: Float32Array): number => {
         const at = alloc(numbers.byteLength)
         engine.floats(at, numbers.length).set(numbers)

@@ -38,7 +38,7 @@ export interface ModelProjection {
   readonly place: Projection
   /** Cells are of projected vectors; else of the vectors themselves. */
   readonly beforeCells: boolean
-  /** Address: nlist × width: the centroids, projected; 0 when they are already. */
+  /** Address: nlist × width: the centroids, projected; 0 when they are already, or codes are not residuals of them. */
   readonly centroids: number
   /** Address: half their squared norms, for l2; else 0. */
   readonly bias: number

@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
+import { lowestRow } from '../engine/lowest-row.js'
 import { IvfError } from '../errors.js'
 
 /** How vectors are kept beside their codes, for exact distances: 4, 2 or 1 bytes a component, or not at all. */
@@ -57,16 +58,12 @@ export async function keepRows(
   { name, origin, ...options }: KeepOptions,
 ): Promise<void> {
   const cost = count * dim * 4
-  const lanes = engine.lanes(cost)
-  const bad = await engine.frame(async (scratch) => {
-    const bad = scratch.alloc(64 * lanes)
-    engine.ints(bad, 16 * lanes).fill(0xffffffff)
+  const bad = await lowestRow(engine, cost, (scratch, bad) => {
     const { form: kept, rows: to } = originals
     const record = scratch.record('Keep', { rows, dim, count, block: BLOCK, first, kept, to, bad })
-    await engine.run({ kernel: 'keepRows', record, count: Math.ceil(count / BLOCK) }, { cost, ...options })
-    return engine.ints(bad, 16 * lanes).reduce((low, row) => Math.min(low, row))
+    return engine.run({ kernel: 'keepRows', record, count: Math.ceil(count / BLOCK) }, { cost, ...options })
   })
-  if (bad === 0xffffffff) return
+  if (bad === undefined) return
   const row = engine.floats(rows + bad * dim * 4, dim)
   const i = row.findIndex((value) => Math.abs(value) > LARGEST_HALF)
   throw new IvfError(

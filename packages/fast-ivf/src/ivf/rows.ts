@@ -162,10 +162,9 @@ async function findProbes(
     if (metric === 'cosine' && zeros[q] === 0) return 0
     return withinRatio(whole.subarray(q * nprobe, (q + 1) * nprobe), lengths[q] as number, metric, ratioThreshold)
   })
-  const distances =
-    projection?.centroids && quantizer.residual
-      ? await codedDistances(engine, model, projection, coded, { cells, nprobe }, { signal })
-      : whole
+  const distances = projection?.centroids
+    ? await codedDistances(engine, model, projection, coded, { cells, nprobe }, { signal })
+    : whole
   const { rounding } = quantizer
   return { nq, nprobe, cells, distances, used, norms, rounded: rounding ? rounded() : undefined }
 

@@ -1,6 +1,7 @@
-import { lanesOf, PACKED_BYTES } from '../clustering/nearest.js'
+import { blockRows, lanesOf } from '../clustering/nearest.js'
 import type { Engine, Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
+import { lowestRow } from '../engine/lowest-row.js'
 import { PANEL, panelPairs, panelsOf } from '../engine/panels.js'
 import { IvfError } from '../errors.js'
 import type { ProjectionParameters } from './projection.js'
@@ -52,21 +53,17 @@ export async function project(
   const { panels, bias, parameters } = projection
   const { dim, width, unit, word } = parameters
   const cost = count * (panels ? dim : 1) * width
-  const lanes = engine.lanes(cost)
   const npanels = panelPairs(width)
-  const block = Math.max(4, Math.min(64, Math.floor(PACKED_BYTES / (dim * 4)) & ~3, Math.ceil(count / 4) * 4))
-  const bad = await engine.frame(async (scratch) => {
-    const bad = scratch.alloc(64 * lanes)
-    engine.ints(bad, 16 * lanes).fill(0xffffffff)
+  const block = blockRows(dim, count, width)
+  const bad = await lowestRow(engine, cost, (scratch, bad) => {
     const record = scratch.record('Project', {
       ...{ rows, dim, count, block, group: engine.tileRows, panels, npanels, width, bias, out, norms, bad },
       unit: unit ? 1 : 0,
       ...lanesOf(scratch, cost, panels ? 4 * block * (dim + npanels * PANEL) : 64),
     })
-    await engine.run({ kernel: 'projectRows', record, count: Math.ceil(count / block) }, { cost, ...options })
-    return engine.ints(bad, 16 * lanes).reduce((low, row) => Math.min(low, row))
+    return engine.run({ kernel: 'projectRows', record, count: Math.ceil(count / block) }, { cost, ...options })
   })
-  if (bad === 0xffffffff) return
+  if (bad === undefined) return
   throw new IvfError(
     'ERR_NOT_FINITE',
     `row ${origin?.(bad) ?? bad} of ${name} becomes too large for 32-bit floats under the projection ${word}; scale the vectors, or its weights, down`,

@@ -1,7 +1,7 @@
 import { nearestCells } from '../../clustering/nearest.js'
 import type { Engine } from '../../engine/engine.js'
 import { loadAll } from '../../engine/load.js'
-import { panelsOf } from '../../engine/panels.js'
+import { allocPanels, scatter } from '../../engine/panels.js'
 import type { Matrix } from '../../engine/vectors.js'
 import type { Metric } from '../../options.js'
 import { placeProjection, projected } from '../place.js'
@@ -48,8 +48,9 @@ export async function judgeOf(
         const rows = await loadAll(scratch, matrix, load)
         return place ? projected(scratch, place, rows, matrix.rows, { name: 'vectors', signal }) : rows
       }
-      const all = engine.floats(await rowsOf(base), base.rows * width).slice()
-      const panels = await panelsOf(engine, alloc, all, width, { halfNorm: metric === 'l2' }, signal)
+      const panels = allocPanels(engine, alloc, base.rows, width)
+      const own = { rows: await rowsOf(base), count: base.rows, first: 0 }
+      await scatter(engine, panels, { ...own, halfNorm: metric === 'l2', dropZero: false }, signal)
       const out = scratch.alloc(queries.rows * k * 8)
       const found = { labels: out, distances: out + queries.rows * k * 4 }
       await nearestCells(engine, panels, { rows: await rowsOf(queries), count: queries.rows }, found, k, { signal })

@@ -61,7 +61,7 @@ export async function setWeights(engine: Engine, layer: Layer, weights: Float32A
     target.set(weights.subarray(row * width, (row + 1) * width), row * layer.width)
   }
   await engine.frame((scratch) => {
-    const record = recordOf(scratch, layer, { delta: 0, count: 0, inputs: 0 }, 0)
+    const record = recordOf(scratch, layer, { delta: 0, count: 0, inputs: 0 }, 0, 0)
     return engine.run({ kernel: 'placeLayer', record, count: Math.ceil(layer.units / UNITS) }, { cost: 0 })
   })
 }
@@ -102,7 +102,7 @@ export async function learn(
   })
 }
 
-function recordOf(scratch: Scratch, layer: Layer, gradient: Gradient, rate: number, cost = 0): number {
+function recordOf(scratch: Scratch, layer: Layer, gradient: Gradient, rate: number, cost: number): number {
   const { width } = layer
   const bytes = 4 * UNITS * (gradient.count + width)
   const group = scratch.engine.tileRows

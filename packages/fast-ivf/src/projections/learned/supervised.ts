@@ -122,7 +122,7 @@ export async function trainNetwork(
   network: Network,
   sample: Matrix,
   rows: Uint32Array,
-  labels: Uint32Array,
+  labels: ArrayLike<number>,
   learningRate: number,
   step: number,
   options: RunOptions,

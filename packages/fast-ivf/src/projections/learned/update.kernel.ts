@@ -1,5 +1,6 @@
 import { packPanel } from '../../kernels/rows.kernel'
 import { strip } from '../../kernels/strip.kernel'
+import { placeColumns } from './batch.kernel'
 
 /** A dense layer that learns by Adam (D. Kingma, J. Ba, 2015). Widths are multiples of 16. */
 @unmanaged
@@ -107,12 +108,5 @@ function descend(l: Layer, weights: usize, first: usize, second: usize, gradient
 // @ts-ignore: decorator
 @inline
 function placeUnit(l: Layer, unit: u32): void {
-  let row = l.weights + ((<usize>unit * l.width) << 2)
-  const stride = (<usize>l.units) << 5
-  let to = l.columns + ((<usize>unit) << 5)
-  for (const end = row + ((<usize>l.width) << 2); row < end; row += 32) {
-    v128.store(to, v128.load(row))
-    v128.store(to, v128.load(row, 16), 16)
-    to += stride
-  }
+  placeColumns(l.weights + ((<usize>unit * l.width) << 2), l.width, unit, l.units, l.columns)
 }
