@@ -9,6 +9,8 @@ export type IvfErrorCode =
   | 'ERR_DETACHED' // a typed array whose buffer was transferred or is too short
   | 'ERR_FORMAT' // a file that is truncated, damaged or of another kind
   | 'ERR_NOT_FOUND' // a file or part of it that is not there
+  | 'ERR_ID' // an id that is there already, is of another kind, or is given twice
+  | 'ERR_LOCKED' // a folder that another process writes to
   | 'ERR_MEMORY' // memory that cannot be had
   | 'ERR_WORKER' // a worker thread that died, or a kernel that failed
   | 'ERR_CLOSED' // used after close()

@@ -66,6 +66,11 @@ export class Engine {
     this.#onClose = parts.onClose
   }
 
+  /** Its memory never moves, so that it may grow while others write to it. */
+  get shared(): boolean {
+    return typeof SharedArrayBuffer !== 'undefined' && this.memory.buffer instanceof SharedArrayBuffer
+  }
+
   /** Bytes handed out at present. */
   get bytes(): number {
     return this.#arena.used - this.#chunks.length * CHUNK

@@ -1,6 +1,6 @@
 import { IvfError } from '../errors.js'
+import { crc32, joinCrc32 } from '../storage/crc32.js'
 import type { ByteSource } from '../storage/source.js'
-import { crc32, joinCrc32 } from './crc32.js'
 import { dtypeNames } from './dtypes.js'
 import type { Encoder, Format, Layout } from './format.js'
 import { npyBytes, npyEncoder, openNpy } from './npy.js'

@@ -1,6 +1,6 @@
 import { joinBytes } from '../storage/bytes.js'
+import { crc32 } from '../storage/crc32.js'
 import type { ByteSource } from '../storage/source.js'
-import { crc32 } from './crc32.js'
 import { formatError, readBytes } from './vector-file.js'
 import { locateMember, type ZipMember } from './zip.js'
 

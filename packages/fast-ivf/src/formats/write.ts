@@ -1,11 +1,11 @@
 import type { VectorBatches, Vectors } from '../engine/vectors.js'
 import { checkInteger, checkOneOf, IvfError } from '../errors.js'
+import { memorySink, openSink, type Sink, type WriteTarget } from '../storage/sink.js'
 import { nameOf } from '../storage/source.js'
 import { type Dtype, elements, misfit } from './dtypes.js'
 import type { Encoder, Format } from './format.js'
 import { formatByName, formatNames } from './registry.js'
 import { type Block, countRows, toBlocks } from './rows.js'
-import { memorySink, openSink, type Sink, type WriteTarget } from './sink.js'
 
 export interface WriteOptions {
   /** 'npy', 'fvecs' …: by the path's extension when left out */

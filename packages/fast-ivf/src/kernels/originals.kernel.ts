@@ -130,7 +130,7 @@ function term(x: v128, q: v128, squared: bool): v128 {
  */
 // @ts-ignore: decorator
 @inline
-function fromHalves(halves: v128, mask: v128, scale: v128): v128 {
+export function fromHalves(halves: v128, mask: v128, scale: v128): v128 {
   return f32x4.mul(v128.and(i32x4.shl(halves, 13), mask), scale)
 }
 

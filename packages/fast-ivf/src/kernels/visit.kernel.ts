@@ -1,3 +1,4 @@
+import { dropSlots } from './mask.kernel'
 import { exactDistance, touchRow } from './originals.kernel'
 import { clearHeap, farther, offerDistances, push, sortHeap } from './topk.kernel'
 
@@ -8,6 +9,7 @@ export class Visit {
   factors: usize // per slot: add, then (Scan.nfactors > 1) scale, sigma, sum; `stride` floats each
   stride: u32
   originals: usize // the segment's vectors as they were kept, or 0
+  mask: usize // a bit per slot of the segment, set where it may be an answer, and 3 bytes to spare; 0: all may
   slot: u32 // number of the segment's first slot
   from: u32 // the cell's slots in the segment
   to: u32
@@ -70,6 +72,7 @@ export function offerSums(s: Scan, v: Visit, i: u32, sums: usize, first: u32, co
   const query = queryOf(v, i)
   const heap = s.heaps + <usize>lane * s.heapStride + ((<usize>query * s.k) << 3)
   toDistances(s, v, i, query, sums, first, count)
+  if (v.mask) dropSlots(v.mask, first, count, sums, Infinity)
   if (!s.limits) offerDistances(sums, count, v.slot + first, heap, s.k)
   else offerBounded(s, v, i, query, sums, first, count, heap, lane)
 }

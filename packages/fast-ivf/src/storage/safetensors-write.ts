@@ -2,7 +2,14 @@ import { IvfError, show } from '../errors.js'
 import { joinBytes } from './bytes.js'
 import { MAX_MEMBERS } from './json-cursor.js'
 import { ALIGNMENT, MAX_HEADER_BYTES, MAX_RANK, METADATA, PADDING, product } from './safetensors-header.js'
-import { arrayOfDtype, dtypeOfArray, type TensorArray, type TensorDtype, tensorDtypes } from './tensor-dtypes.js'
+import {
+  arrayOfDtype,
+  dtypeOfArray,
+  sizeOfDtype,
+  type TensorArray,
+  type TensorDtype,
+  tensorDtypes,
+} from './tensor-dtypes.js'
 
 export interface NamedTensor {
   readonly name: string
@@ -26,28 +33,49 @@ export function safetensorsParts(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
+  const shapes = tensors.map((tensor) => ({ ...tensor, dtype: checkTensor(tensor) }))
+  const { header, spaces } = layTensors(shapes, metadata)
+  const parts: Uint8Array[] = [header]
+  for (const [i, { data }] of tensors.entries()) {
+    const space = spaces[i]
+    if (space) parts.push(new Uint8Array(space))
+    parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  }
+  return parts
+}
+
+/** A tensor whose numbers are not at hand yet. */
+export type TensorShape = Omit<NamedTensor, 'data' | 'dtype'> & { readonly dtype: TensorDtype }
+
+/**
+ * The header of a file of these tensors, and how many bytes (zeros) are to be written before each.
+ * @throws IvfError ERR_ARGUMENT
+ */
+export function layTensors(
+  tensors: readonly TensorShape[],
+  metadata: Readonly<Record<string, string>>,
+): { header: Uint8Array; spaces: number[] } {
   const members = metadataMembers(metadata)
-  const parts: Uint8Array[] = []
   const names = new Set<string>()
+  const spaces: number[] = []
   let at = 0
   let pads = 0
 
-  function put(name: string, dtype: TensorDtype, shape: readonly number[], bytes: Uint8Array): void {
-    members.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, at + bytes.length] })}`)
-    parts.push(bytes)
-    at += bytes.length
+  function put(name: string, dtype: TensorDtype, shape: readonly number[]): void {
+    const to = at + (product(shape) ?? 0) * sizeOfDtype(dtype)
+    members.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, to] })}`)
+    at = to
   }
 
-  for (const tensor of tensors) {
-    const { name, shape, data } = tensor
+  for (const { name, dtype, shape } of tensors) {
     checkName(name, names)
     names.add(name)
-    const dtype = checkTensor(tensor)
-    const space = new Uint8Array(bytesToAlign(at))
-    if (space.length > 0) put(`${PADDING}${pads++}`, 'U8', [space.length], space)
-    put(name, dtype, shape, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    const space = bytesToAlign(at)
+    if (space > 0) put(`${PADDING}${pads++}`, 'U8', [space])
+    spaces.push(space)
+    put(name, dtype, shape)
   }
-  return [headerBytes(members), ...parts]
+  return { header: headerBytes(members), spaces }
 }
 
 /** The file of these tensors in one piece; see `safetensorsParts`. @throws IvfError ERR_ARGUMENT, ERR_MEMORY */

@@ -6,6 +6,12 @@ export interface ByteSource {
   readonly size: number
   /** The bytes from `from` up to, not including, `to`: all of them, or an error. */
   read(from: number, to: number): Promise<Uint8Array>
+  /**
+   * Fills `into` with the bytes at `from`: all of them, or an error after which it may hold some. Faster than `read`
+   * where the bytes are to lie in a certain place, as in WebAssembly memory, which must not grow meanwhile unless it
+   * is shared. The function `readInto` does it for sources without.
+   */
+  readInto?(from: number, into: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 
@@ -33,6 +39,14 @@ export async function openSource(input: SourceInput): Promise<ByteSource> {
   } catch (cause) {
     throw new IvfError('ERR_NOT_FOUND', `${show(url)} cannot be read; was it revoked?`, { cause })
   }
+}
+
+/** Fills `into` with the bytes at `from`, all of them. @throws IvfError ERR_FORMAT, ERR_DETACHED, and as the source */
+export async function readInto(source: ByteSource, from: number, into: Uint8Array): Promise<void> {
+  if (source.readInto) return source.readInto(from, into)
+  const bytes = await source.read(from, from + into.length)
+  if (bytes.length !== into.length) throw endedEarly('the source', from + bytes.length, from + into.length)
+  into.set(bytes)
 }
 
 /** What to call a source in a message and to find its extension: a path, the path of a URL, the name of a File. */
@@ -67,12 +81,19 @@ export interface FileSystem {
   realpath(path: string): Promise<string>
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
+  link(from: string, to: string): Promise<void>
+  readFile(path: string, encoding: 'utf8'): Promise<string>
+  readdir(path: string): Promise<string[]>
+  mkdir(path: string, options: { recursive: true }): Promise<unknown>
 }
 
 export interface FileHandle {
   read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>
   write(from: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesWritten: number }>
+  stat(): Promise<{ size: number }>
+  truncate(length: number): Promise<void>
   sync(): Promise<void>
+  datasync(): Promise<void>
   close(): Promise<void>
 }
 
@@ -114,18 +135,25 @@ async function openFile(path: string): Promise<ByteSource> {
   }
   const handle = await fs.open(path, 'r').catch((cause: unknown) => Promise.reject(cannotOpen(path, cause)))
   let closed = false
+
+  async function fill(from: number, into: Uint8Array): Promise<void> {
+    const { length } = into
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await handle.read(into, done, Math.min(length - done, MAX_READ), from + done)
+      if (bytesRead === 0) throw endedEarly(path, from + done, from + length)
+      done += bytesRead
+      if (into.length !== length) throw gone(path, from, length)
+    }
+  }
+
   return {
     size: stat.size,
     async read(from, to) {
       const bytes = allocate(to - from)
-      for (let done = 0; done < bytes.length; ) {
-        const length = Math.min(bytes.length - done, MAX_READ)
-        const { bytesRead } = await handle.read(bytes, done, length, from + done)
-        if (bytesRead === 0) throw endedEarly(path, from + done, to)
-        done += bytesRead
-      }
+      await fill(from, bytes)
       return bytes
     },
+    readInto: fill,
     async close() {
       if (closed) return
       closed = true
@@ -138,13 +166,20 @@ async function openFile(path: string): Promise<ByteSource> {
 const MAX_READ = 2 ** 30
 
 function memorySource(bytes: Uint8Array): ByteSource {
+  const part = (from: number, to: number): Uint8Array => {
+    if (to > bytes.length) throw endedEarly('the array', bytes.length, to)
+    return bytes.subarray(from, to)
+  }
   return {
     size: bytes.length,
     async read(from, to) {
-      if (to > bytes.length) throw endedEarly('the array', bytes.length, to)
-      const copy = allocate(to - from)
-      copy.set(bytes.subarray(from, to))
+      const own = part(from, to)
+      const copy = allocate(own.length)
+      copy.set(own)
       return copy
+    },
+    async readInto(from, into) {
+      into.set(part(from, from + into.length))
     },
     async close() {},
   }
@@ -164,6 +199,15 @@ function blobSource(blob: Blob): ByteSource {
 
 function endedEarly(name: string, at: number, to: number): IvfError {
   return new IvfError('ERR_FORMAT', `${name} ended at byte ${at}, needed up to ${to}; was it cut while being read?`)
+}
+
+/** Memory that is not shared takes its arrays away when it grows. */
+function gone(name: string, from: number, length: number): IvfError {
+  return new IvfError(
+    'ERR_DETACHED',
+    `the array for ${length} bytes of ${name} from ${from} on lost its memory while it was filled; ` +
+      'let memory grow before the read or after it',
+  )
 }
 
 /** Only these schemes make a string a URL: "C:\data\x.npy" is a path. */

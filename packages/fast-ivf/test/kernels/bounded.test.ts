@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { inQuads, layOut, putBytes } from '../quantizers/layouts.js'
 import { putOriginals } from './finish.js'
 import { expectSame, type Machine, machines, numbers, wholes } from './machine.js'
+import { putMask, randomMask } from './mask.js'
 import { FORMS } from './originals.js'
 import { type Near, dot as product, rowOf, sorted, squaredDistance } from './reference.js'
 
@@ -21,6 +22,7 @@ const any = fc.record({
   squared: fc.boolean(),
   limited: fc.boolean(),
   shared: fc.boolean(),
+  masked: fc.boolean(),
 })
 type Case = typeof any extends fc.Arbitrary<infer T> ? T : never
 
@@ -65,6 +67,7 @@ function compare(m: Machine, c: Case & { never: boolean }): void {
   m.run('clearHeaps', m.record('Heaps', { heaps, k }), 2 * nq)
   const [packed, products] = [1024 + 64 * nq, 32 * nq * 5]
   const scratchStride = packed + products * 4 + seeds * 8
+  const mask = c.masked ? randomMask(count, random) : undefined
   const visit = m.sparse('Visit', {
     ...{
       codes: putBytes(m, layOut(codes, 8, inQuads(WIDTH, 8), new Uint8Array((Math.ceil(count / 32) + 1) * WIDTH * 32))),
@@ -72,6 +75,7 @@ function compare(m: Machine, c: Case & { never: boolean }): void {
     ...{ factors: m.put(Float32Array.from([add, scale, sigma, sums].flatMap((all) => [...all]))), stride: count + 32 },
     ...{ originals: putOriginals(m, table, FORMS.f32), slot: 1000, from: before, to: count },
     ...{ queries: m.putInts(Array.from({ length: nq }, (_, q) => q)), count: nq, near: m.put(near as Float32Array) },
+    mask: mask ? putMask(m, mask) : 0,
     ...{ share: c.shared ? m.put(share as Float32Array) : 0, apart: m.put(apart as Float32Array) },
   })
   const compared = m.putInts(new Uint32Array(32))
@@ -89,6 +93,7 @@ function compare(m: Machine, c: Case & { never: boolean }): void {
       squared ? squaredDistance(rowOf(table, slot), query) : 0 - product(rowOf(table, slot), query)
     const cell: Near[] = []
     for (let slot = before; slot < count; slot++) {
+      if (mask?.[slot] === false) continue
       const sum = (codes[slot] as number[]).reduce((all, x, i) => all + x * ((tables[q * WIDTH + i] as number) - 64), 0)
       const added = (add[slot] as number) * (c.shared ? (share?.[q] as number) : 1)
       const distance = f(f(added + (near?.[q] as number)) - f(sum * (scale[slot] as number)))

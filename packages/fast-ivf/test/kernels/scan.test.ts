@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { records } from '../../src/generated/kernels.js'
 import { expectSame, type Machine, machines, numbers, wholes } from './machine.js'
+import { putMask, randomMask } from './mask.js'
 import { type Near, nearest, panelsOf, rowOf, sorted, squaredDistance } from './reference.js'
 
 const [EXACT, KNOWN] = [1, 4]
@@ -21,6 +22,7 @@ const any = fc.record({
   /** Of a strip, in rows × 16 products. */
   strip: fc.constantFrom(1, 2, 100),
   squared: fc.boolean(),
+  masked: fc.boolean(),
 })
 type Case = typeof any extends fc.Arbitrary<infer T> ? T : never
 
@@ -50,6 +52,7 @@ describe.each(machines)('$level kernels', (m) => {
         most: 5,
         strip: 1,
         squared: dim % 3 === 0,
+        masked: dim % 4 === 0,
       })
     }
   })
@@ -71,18 +74,19 @@ interface Stored {
   ids: number[]
   panels: number
   biasAt: number
+  mask: number
 }
 
 /** Cells of every size begin at any slot; a query visits some of the cells of each store. */
 function scanAndFinish(
   m: Machine,
-  { dim, seed, nq, k, sizes, group, lanes, most, strip, squared }: Case,
+  { dim, seed, nq, k, sizes, group, lanes, most, strip, squared, masked }: Case,
   raw = false,
 ): void {
   m.reset()
   const random = numbers(seed)
   const queries = { rows: wholes(nq * dim, seed, most), dim }
-  const stores = storesOf(m, sizes, dim, seed, most, squared)
+  const stores = storesOf(m, sizes, { dim, seed, most, squared, masked })
   const [visits, seen] = visitsOf(m, stores, nq, random)
   const heapStride = nq * k * 8
   const heaps = m.room(2 * nq * k * lanes)
@@ -134,7 +138,11 @@ function answer({ distance, slot }: Near, stores: Stored[], query: Float32Array,
   }
 }
 
-function storesOf(m: Machine, sizes: number[][], dim: number, seed: number, most: number, squared: boolean): Stored[] {
+function storesOf(
+  m: Machine,
+  sizes: number[][],
+  { dim, seed, most, squared, masked }: Pick<Case, 'dim' | 'seed' | 'most' | 'squared' | 'masked'>,
+): Stored[] {
   const random = numbers(seed + 1)
   let slot = 0
   return sizes.map((cells, s) => {
@@ -148,6 +156,7 @@ function storesOf(m: Machine, sizes: number[][], dim: number, seed: number, most
       const norm = rowOf(table, i).reduce((sum, x) => sum + x * x, 0) / 2
       bias[i] = random() % 11 === 0 ? Infinity : squared ? norm : 0
     }
+    const mask = randomMask(count, random)
     const ids = Array.from({ length: count }, (_, i) => 1000 * s + count - i)
     const store = {
       slot,
@@ -158,7 +167,10 @@ function storesOf(m: Machine, sizes: number[][], dim: number, seed: number, most
       ids,
       panels: m.put(panelsOf(table, npanels)),
       biasAt: m.put(bias),
+      mask: masked ? putMask(m, mask) : 0,
     }
+    // Slots that may not be answers are as if infinitely far.
+    if (masked) mask.forEach((set, i) => !set && bias.fill(Infinity, i, i + 1))
     slot += count
     return store
   })
@@ -176,6 +188,7 @@ function visitsOf(m: Machine, stores: Stored[], nq: number, random: () => number
       for (const q of visitors) seen[q]?.push([store, cell])
       const visit = {
         ...{ codes: store.panels, factors: store.biasAt, stride: store.bias.length, originals: 0, slot: store.slot },
+        mask: store.mask,
         ...{ from, to, queries: m.putInts(visitors), near: 0, apart: 0, count: visitors.length },
       }
       visits.push(Object.keys(records.Visit).map((field) => visit[field as keyof typeof visit] ?? 0))

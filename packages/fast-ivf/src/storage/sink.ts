@@ -1,8 +1,10 @@
 import { IvfError, show } from '../errors.js'
-import { allocate, cannotOpen, type FileHandle, type FileSystem, fileSystem, pathOf } from '../storage/source.js'
+import { allocate, cannotOpen, type FileHandle, type FileSystem, fileSystem, pathOf } from './source.js'
 
 /** Where bytes go, in order. Nothing is there for others to see before `finish`. */
 export interface Sink {
+  /** What is written is used later, too: leave it alone, and do not write views of memory that changes. */
+  readonly keeps: boolean
   write(bytes: Uint8Array): Promise<void>
   /** Puts earlier bytes right; missing where what is written is gone. */
   patch?(at: number, bytes: Uint8Array): Promise<void>
@@ -14,11 +16,19 @@ export interface Sink {
 /** A path or file: URL (in Node, Deno and Bun), or a stream of bytes. */
 export type WriteTarget = string | URL | WritableStream<Uint8Array>
 
+export interface SinkOptions {
+  /**
+   * What a path holds outlives a loss of power once `finish` has resolved; true by default. Without, it is faster,
+   * and other programs see either the old file or the new one all the same.
+   */
+  sync?: boolean
+}
+
 /** @throws IvfError ERR_NOT_FOUND, ERR_UNSUPPORTED, ERR_ARGUMENT */
-export async function openSink(target: WriteTarget): Promise<Sink> {
+export async function openSink(target: WriteTarget, { sync = true }: SinkOptions = {}): Promise<Sink> {
   if (typeof target === 'string' || target instanceof URL) {
     const path = pathOf(target)
-    if (path !== undefined) return fileSink(path)
+    if (path !== undefined) return fileSink(path, sync)
     throw new IvfError('ERR_UNSUPPORTED', `${target} cannot be written to; give a path or a WritableStream`)
   }
   if (typeof target?.getWriter === 'function') return streamSink(target.getWriter())
@@ -33,6 +43,7 @@ export function memorySink(): Sink & { bytes(): Uint8Array } {
   const chunks: Uint8Array[] = []
   const patches: [number, Uint8Array][] = []
   return {
+    keeps: true,
     async write(bytes) {
       chunks.push(bytes)
     },
@@ -58,7 +69,7 @@ export function memorySink(): Sink & { bytes(): Uint8Array } {
 const BUFFER_BYTES = 2 ** 20
 
 /** Writes beside the file and takes its place at the end, so that a failure leaves the old file. */
-async function fileSink(path: string): Promise<Sink> {
+async function fileSink(path: string, sync: boolean): Promise<Sink> {
   const fs = fileSystem(path)
   const final = await resolveTarget(fs, path)
   const temporary = `${final}.${Math.random().toString(36).slice(2, 10)}.tmp`
@@ -74,6 +85,7 @@ async function fileSink(path: string): Promise<Sink> {
   }
 
   return {
+    keeps: false,
     async write(bytes) {
       if (held + bytes.length > BUFFER_BYTES) await flush()
       if (bytes.length > BUFFER_BYTES) {
@@ -90,9 +102,10 @@ async function fileSink(path: string): Promise<Sink> {
     },
     async finish() {
       await flush()
-      await handle.sync()
+      if (sync) await handle.sync()
       await handle.close()
       await fs.rename(temporary, final)
+      if (sync) await syncFolder(fs, final)
     },
     async abort() {
       await handle.close().catch(() => {})
@@ -110,6 +123,23 @@ async function resolveTarget(fs: FileSystem, path: string): Promise<string> {
   throw new IvfError('ERR_ARGUMENT', `${path} is ${kind}; give the path of a file`)
 }
 
+/** What systems answer that cannot open a folder as a file, or cannot sync one, or do not let us read this one. */
+const NO_FOLDERS = ['EISDIR', 'EPERM', 'EACCES', 'EINVAL', 'EBADF', 'ENOTSUP']
+
+/** The new name is in the folder, which is written at its own time. */
+async function syncFolder(fs: FileSystem, path: string): Promise<void> {
+  const folder = path.slice(0, path.lastIndexOf('/') + 1) || '.'
+  let handle: FileHandle | undefined
+  try {
+    handle = await fs.open(folder, 'r')
+    await handle.sync()
+  } catch (error) {
+    if (!NO_FOLDERS.includes(String((error as { code?: unknown }).code))) throw error
+  } finally {
+    await handle?.close()
+  }
+}
+
 async function writeAt(handle: FileHandle, at: number, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 2 ** 30), at + done)
@@ -119,6 +149,7 @@ async function writeAt(handle: FileHandle, at: number, bytes: Uint8Array): Promi
 
 function streamSink(writer: WritableStreamDefaultWriter<Uint8Array>): Sink {
   return {
+    keeps: true,
     async write(bytes) {
       await writer.ready
       await writer.write(bytes)

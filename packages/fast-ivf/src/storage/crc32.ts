@@ -1,7 +1,15 @@
 /** The checksum that zip files carry. `crc` is the checksum of what came before. */
 export function crc32(bytes: Uint8Array, crc = 0): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let state = ~crc
-  for (let i = 0; i < bytes.length; i++) state = (state >>> 8) ^ (TABLE[(state ^ (bytes[i] as number)) & 255] as number)
+  let i = 0
+  for (; i + 8 <= bytes.length; i += 8) {
+    const low = state ^ view.getInt32(i, true)
+    const high = view.getInt32(i + 4, true)
+    state = pushed(7, low) ^ pushed(6, low >>> 8) ^ pushed(5, low >>> 16) ^ pushed(4, low >>> 24)
+    state ^= pushed(3, high) ^ pushed(2, high >>> 8) ^ pushed(1, high >>> 16) ^ pushed(0, high >>> 24)
+  }
+  for (; i < bytes.length; i++) state = (state >>> 8) ^ pushed(0, state ^ (bytes[i] as number))
   return ~state >>> 0
 }
 
@@ -33,8 +41,18 @@ function multiply(a: number, b: number): number {
   return product >>> 0
 }
 
-const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte
-  for (let bit = 0; bit < 8; bit++) value = timesX(value)
-  return value
-})
+/** 8 × 256: what becomes of a byte that so many others follow; with eight of them three times as fast as with one. */
+const TABLES: Uint32Array = makeTables()
+
+function makeTables(): Uint32Array {
+  const tables = new Uint32Array(8 * 256)
+  for (let i = 0; i < tables.length; i++) {
+    let value = tables[i - 256] ?? i
+    for (let bit = 0; bit < 8; bit++) value = timesX(value)
+    tables[i] = value
+  }
+  return tables
+}
+
+/** The low byte of `value`, followed by `others` bytes. */
+const pushed = (others: number, value: number): number => TABLES[others * 256 + (value & 255)] as number
