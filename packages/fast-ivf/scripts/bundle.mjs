@@ -10,16 +10,33 @@ import { rolldown } from 'rolldown'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const entry = (name) => join(root, 'build', `${name}.js`)
 
+/** What only training needs: a program that opens an index does not. */
+const training =
+  /build\/(ivf\/train|clustering\/(lloyd|minibatch|centers)|quantizers\/product\/(learn|codebooks|sample|turn))/
 /** What only learning needs. */
 const learning =
   /build\/(algebra\/(?!transposed)|projections\/(learned\/(?!learned|schedule)|pca\/train)|quantizers\/product\/opq)/
 /** What only widened kernels need. */
 const check = /build\/self-check/
-/** What only files of projections need. */
-const files = /build\/(projection-file|storage\/(safetensors|json-cursor|tensor-dtypes))/
+/** What only files need: of projections, and of indexes. */
+const safetensors = /build\/storage\/(safetensors|json-cursor|tensor-dtypes)/
+const saved = /build\/saved\//
+/** What only changes to cells need. */
+const optimize = /build\/ivf\/(optimize|divide|move|coded-rows)/
+/** What only filters need. */
+const filter = /build\/ivf\/(allowed|matches)/
 
 const bundle = await rolldown({
-  input: { index: entry('index'), formats: entry('formats/index'), internal: entry('internal') },
+  input: {
+    index: entry('index'),
+    formats: entry('formats/index'),
+    hdf5: entry('hdf5'),
+    parquet: entry('parquet'),
+    faiss: entry('faiss'),
+    collection: entry('collection/index'),
+    internal: entry('internal'),
+  },
+  external: /^(#?h5wasm|hyparquet)/,
   platform: 'neutral',
   preserveEntrySignatures: 'allow-extension',
 })
@@ -32,10 +49,17 @@ await bundle.write({
     includeDependenciesRecursively: false,
     groups: [
       { name: 'learning', test: learning, priority: 3 },
-      { name: 'projection-file', test: files, priority: 2 },
+      { name: 'training', test: training, priority: 2 },
+      { name: 'safetensors', test: safetensors, priority: 2 },
+      { name: 'projection-file', test: /build\/projection-file/, priority: 2 },
+      { name: 'saved', test: saved, priority: 2 },
+      { name: 'optimize', test: optimize, priority: 2 },
+      { name: 'filter', test: filter, priority: 2 },
       { name: 'self-check', test: check, priority: 2 },
       { name: 'storage', test: /build\/storage\//, priority: 1 },
-      { name: 'library', test: /build\/(?!index|internal|formats)/ },
+      { name: 'vector-files', test: /build\/formats\/(dtypes|rows|vector-file)/, priority: 1 },
+      { name: 'collection', test: /build\/(collection|filter)\//, priority: 1 },
+      { name: 'library', test: /build\/(?!index|internal|formats|hdf5|parquet|faiss)/ },
     ],
   },
 })

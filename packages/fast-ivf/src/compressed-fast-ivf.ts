@@ -2,8 +2,8 @@ import { toMatrix, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
 import type { IvfPlan } from './inverted-file.js'
 import type { Keep } from './ivf/originals.js'
-import { type FastIVFOptions, KEEPS, originalPlan } from './ivf-options.js'
-import type { Metric } from './options.js'
+import { type FastIVFOptions, KEEPS, type OpenOptions, originalPlan, storedOptions } from './ivf-options.js'
+import type { Id, Metric } from './options.js'
 import type { Projection } from './projection.js'
 import { given } from './projections/given.js'
 import { similarity, supervised } from './projections/learned/learned.js'
@@ -13,6 +13,8 @@ import type { ProjectionPlan } from './projections/projection.js'
 import { random } from './projections/random/random.js'
 import { flat } from './quantizers/flat/flat.js'
 import { RescoredFile } from './rescored-file.js'
+import type { IndexFile } from './saved/file.js'
+import type { SourceInput } from './storage/source.js'
 
 /** How vectors are made shorter. */
 export type Compressor = 'similarity' | 'supervised' | 'pca' | 'random'
@@ -55,14 +57,43 @@ export interface CompressedFastIVFOptions extends FastIVFOptions {
  * a projection makes of them, shorter and so scanned faster. Scores are estimates of the metric; `rescore` makes them
  * exact.
  */
-export class CompressedFastIVF extends RescoredFile {
+export class CompressedFastIVF<I extends Id = number> extends RescoredFile<I> {
   /** Components of compressed vectors. */
   readonly compressionNdim: number
+  readonly #options: CompressedFastIVFOptions
 
   /** @throws IvfError ERR_ARGUMENT; ERR_DIM when compressionNdim is more than dim */
   constructor(dim: number, options: CompressedFastIVFOptions) {
     super(planOf(dim, options), options)
     this.compressionNdim = options.compressionNdim
+    this.#options = options
+  }
+
+  /**
+   * Opens a file that `save` has written: it answers to the last bit as the index that was saved.
+   *
+   * @param source a path, a URL, a Blob, bytes or a ByteSource
+   * @throws IvfError as `FastIVF.open`
+   */
+  static open<I extends Id = number>(
+    source: SourceInput | IndexFile,
+    options: OpenOptions = {},
+  ): Promise<CompressedFastIVF<I>> {
+    const face = 'CompressedFastIVF'
+    return CompressedFastIVF.openAs<I, CompressedFastIVF<I>>(
+      face,
+      source,
+      options,
+      ({ dim, nlist, metric, seed, keep, options }, life) => {
+        const { compressionNdim } = options as unknown as CompressedFastIVFOptions
+        return new CompressedFastIVF<I>(dim, { ...options, compressionNdim, nlist, metric, seed, keep, ...life })
+      },
+    )
+  }
+
+  protected face(): ReturnType<RescoredFile['face']> {
+    const options = { ...storedOptions(this.#options), rescoreNumSamples: this.rescoreNumSamples }
+    return { face: 'CompressedFastIVF', spec: '', options }
   }
 
   /**
@@ -71,10 +102,10 @@ export class CompressedFastIVF extends RescoredFile {
    * @param centroids nlist × dim; `dim` is needed when the array is flat
    * @throws IvfError ERR_DIM, ERR_NOT_FINITE, ERR_EMPTY, ERR_ARGUMENT
    */
-  static async fromCentroids(
+  static async fromCentroids<I extends Id = number>(
     centroids: Vectors,
     options: Omit<CompressedFastIVFOptions, 'nlist' | 'compressionNdim'> & { projection: Projection; dim?: number },
-  ): Promise<CompressedFastIVF> {
+  ): Promise<CompressedFastIVF<I>> {
     const matrix = toMatrix(centroids, options?.dim ?? 0, 'centroids')
     if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'centroids is empty; give at least one')
     if (!options?.projection) {
@@ -84,7 +115,7 @@ export class CompressedFastIVF extends RescoredFile {
       )
     }
     const compressionNdim = options.projection.width
-    const index = new CompressedFastIVF(matrix.dim, { ...options, nlist: matrix.rows, compressionNdim })
+    const index = new CompressedFastIVF<I>(matrix.dim, { ...options, nlist: matrix.rows, compressionNdim })
     await index.adopt(matrix)
     return index
   }

@@ -130,7 +130,7 @@ async function searchBlock(
       const to = Math.min(from + chunk, matrix.rows)
       await loadRows(engine, matrix, from, to, rows, { normalize, name: 'vectors', signal })
       await quantizer.write(codes, rows, 0, to - from, { signal })
-      const store = { codes, originals: undefined, ids: 0, slot: seen }
+      const store = { codes, originals: undefined, rows: 0, mask: 0, slot: seen }
       await scan(search, tiles(store, dim, to - from, visitors, searching.length), { signal })
       seen += to - from
       onScored(seen * nq)

@@ -2,9 +2,12 @@ import { toMatrix, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
 import type { IvfPlan } from './inverted-file.js'
 import type { Keep } from './ivf/originals.js'
-import { type FastIVFOptions, KEEPS, originalPlan } from './ivf-options.js'
+import { type FastIVFOptions, KEEPS, type OpenOptions, originalPlan, storedOptions } from './ivf-options.js'
+import type { Id } from './options.js'
 import { product } from './quantizers/product/product.js'
 import { RescoredFile } from './rescored-file.js'
+import type { IndexFile } from './saved/file.js'
+import type { SourceInput } from './storage/source.js'
 
 /** Options of `FastIVFPQ`; the defaults are the original's. */
 export interface FastIVFPQOptions extends FastIVFOptions {
@@ -32,10 +35,38 @@ export interface FastIVFPQOptions extends FastIVFOptions {
  * the number of its nearest codeword, in as few bits as hold it. Scores are estimates of the metric; `rescore` makes
  * them exact. For cosine they come from the distance to the code (1 − ‖q − y‖²/2), which ranks as the original does.
  */
-export class FastIVFPQ extends RescoredFile {
+export class FastIVFPQ<I extends Id = number> extends RescoredFile<I> {
+  readonly #options: FastIVFPQOptions
+
   /** @throws IvfError ERR_ARGUMENT; ERR_DIM when pqNumSubvectors does not divide dim */
   constructor(dim: number, options: FastIVFPQOptions) {
     super(planOf(dim, options), options)
+    this.#options = options
+  }
+
+  /**
+   * Opens a file that `save` has written: it answers to the last bit as the index that was saved.
+   *
+   * @param source a path, a URL, a Blob, bytes or a ByteSource
+   * @throws IvfError as `FastIVF.open`
+   */
+  static open<I extends Id = number>(
+    source: SourceInput | IndexFile,
+    options: OpenOptions = {},
+  ): Promise<FastIVFPQ<I>> {
+    return FastIVFPQ.openAs<I, FastIVFPQ<I>>(
+      'FastIVFPQ',
+      source,
+      options,
+      ({ dim, nlist, metric, seed, keep, options }, life) => {
+        return new FastIVFPQ<I>(dim, { ...options, nlist, metric, seed, keep, ...life })
+      },
+    )
+  }
+
+  protected face(): ReturnType<RescoredFile['face']> {
+    const options = { ...storedOptions(this.#options), rescoreNumSamples: this.rescoreNumSamples }
+    return { face: 'FastIVFPQ', spec: '', options }
   }
 
   /**
@@ -44,13 +75,13 @@ export class FastIVFPQ extends RescoredFile {
    * @param centroids nlist × dim; `dim` is needed when the array is flat
    * @throws IvfError ERR_DIM, ERR_NOT_FINITE, ERR_EMPTY, ERR_ARGUMENT
    */
-  static async fromCentroids(
+  static async fromCentroids<I extends Id = number>(
     centroids: Vectors,
     options: Omit<FastIVFPQOptions, 'nlist'> & { codebooks: Float32Array; dim?: number },
-  ): Promise<FastIVFPQ> {
+  ): Promise<FastIVFPQ<I>> {
     const matrix = toMatrix(centroids, options.dim ?? 0, 'centroids')
     if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'centroids is empty; give at least one')
-    const index = new FastIVFPQ(matrix.dim, { ...options, nlist: matrix.rows })
+    const index = new FastIVFPQ<I>(matrix.dim, { ...options, nlist: matrix.rows })
     await index.adopt(matrix)
     return index
   }

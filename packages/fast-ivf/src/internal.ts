@@ -3,6 +3,8 @@ import { products } from './clustering/nearest.js'
 import { allocPanels, scatter } from './engine/panels.js'
 import { createEngine, type RuntimeOptions } from './runtime.js'
 
+export { createLog, openLog } from './storage/log.js'
+
 export interface GemmBenchOptions extends RuntimeOptions {
   nq: number
   n: number

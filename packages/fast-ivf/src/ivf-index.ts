@@ -1,25 +1,32 @@
+import type { Engine } from './engine/engine.js'
 import { isBatches, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
-import { InvertedFile, type IvfPlan } from './inverted-file.js'
+import { type AddOptions, InvertedFile, type IvfPlan } from './inverted-file.js'
 import { certain } from './ivf/confidence.js'
+import type { Contents } from './ivf/contents.js'
 import type { Keep } from './ivf/originals.js'
 import type { Rescore } from './ivf/rows.js'
+import type { SearchSettings } from './ivf/search.js'
 import {
   checkMetric,
   KEEPS,
+  type LifeOptions,
+  type OpenOptions,
   type RescoreDefaults,
   type RescoreOptions,
   rescoring,
   type SearchOptions,
   searchSettings,
+  storedOptions,
 } from './ivf-options.js'
-import type { LongCallOptions, Metric } from './options.js'
+import type { Id, Metric } from './options.js'
 import type { SearchResult } from './result.js'
-import type { RuntimeOptions } from './runtime.js'
+import type { IndexFile } from './saved/file.js'
 import { parseSpec, type Spec, showSpec } from './spec.js'
+import type { SourceInput } from './storage/source.js'
 
 /** Options of `IvfIndex`. */
-export interface IvfIndexOptions extends RuntimeOptions, LongCallOptions {
+export interface IvfIndexOptions<I extends Id = number> extends LifeOptions, AddOptions<I> {
   /**
    * What to build, as `IVF1024,SQ4`. Cells: `IVF<n>`, or none. Codes: `Flat` (the vectors themselves), `SQ8`, `SQ4`,
    * `SQ2`, `SQ1` (rotated scalar codes of so many bits a component), `PQ<m>x<bits>` (product codes), after `OPQ<m>`
@@ -53,7 +60,7 @@ export interface IvfIndexOptions extends RuntimeOptions, LongCallOptions {
 }
 
 /** Options of one search of `IvfIndex`. */
-export interface IvfIndexSearchOptions extends SearchOptions, RescoreOptions {
+export interface IvfIndexSearchOptions<I extends Id = number> extends SearchOptions<I>, RescoreOptions {
   /**
    * Tell each score's standard error, and how likely its vector belongs among the answers (`errors`, `confidences` of
    * the result). For scalar codes, which know their error; what is exact has error 0 and confidence 1. Default false.
@@ -78,14 +85,13 @@ export function defaultSpec(n: number, dim: number): string {
  * known error (J. Gao, C. Long, "RaBitQ", SIGMOD 2024, and its extension to more bits, 2025; levels by S. Lloyd and
  * J. Max), so that candidates can be kept by a bound.
  */
-export class IvfIndex extends InvertedFile {
-  /** What it is made of: `IVF1024,SQ4`. */
-  readonly spec: string
+export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
+  readonly #spec: Spec
   readonly #rescoring: RescoreDefaults
 
-  private constructor(plan: IvfPlan, spec: Spec, options: IvfIndexOptions) {
+  private constructor(plan: IvfPlan, spec: Spec, options: IvfIndexOptions<I>) {
     super(plan, options)
-    this.spec = showSpec(spec)
+    this.#spec = spec
     const { exact, bounded } = codesOf(spec)
     this.#rescoring = {
       ...{ keep: plan.keep, exact, bounded, rescore: plan.keep !== 'none', rescoreNumSamples: -1 },
@@ -94,14 +100,22 @@ export class IvfIndex extends InvertedFile {
     }
   }
 
+  /** What it is made of: `IVF1024,SQ4`. */
+  get spec(): string {
+    return showSpec({ ...this.#spec, nlist: this.nlist })
+  }
+
   /**
    * Trains on the vectors and adds them.
    *
    * @param vectors n × dim; with batches the first 256 · nlist vectors (at least 65,536) are the training sample, and
    *   `spec` and `dim` must be given
-   * @throws IvfError ERR_ARGUMENT, ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
+   * @throws IvfError ERR_ARGUMENT, ERR_ID, ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
    */
-  static build(vectors: Vectors | VectorBatches, options: IvfIndexOptions = {}): Promise<IvfIndex> {
+  static build<I extends Id = number>(
+    vectors: Vectors | VectorBatches,
+    options: IvfIndexOptions<I> = {},
+  ): Promise<IvfIndex<I>> {
     return IvfIndex.#make(vectors, options, true)
   }
 
@@ -111,8 +125,58 @@ export class IvfIndex extends InvertedFile {
    * @param sample n × dim
    * @throws IvfError as `build`
    */
-  static train(sample: Vectors | VectorBatches, options: IvfIndexOptions = {}): Promise<IvfIndex> {
+  static train<I extends Id = number>(
+    sample: Vectors | VectorBatches,
+    options: Omit<IvfIndexOptions<I>, 'ids'> = {},
+  ): Promise<IvfIndex<I>> {
     return IvfIndex.#make(sample, options, false)
+  }
+
+  /**
+   * Opens a file that `save` has written: it answers to the last bit as the index that was saved.
+   *
+   * @param source a path, a URL, a Blob, bytes or a ByteSource
+   * @throws IvfError as `FastIVF.open`
+   */
+  static open<I extends Id = number>(source: SourceInput | IndexFile, options: OpenOptions = {}): Promise<IvfIndex<I>> {
+    return IvfIndex.openAs<I, IvfIndex<I>>('IvfIndex', source, options, (header, life) =>
+      IvfIndex.#told<I>(header, life),
+    )
+  }
+
+  /**
+   * An index of what `load` makes in its engine: for readers of other files.
+   * @internal
+   */
+  static async assemble<I extends Id = number>(
+    header: IndexTold,
+    life: LifeOptions,
+    load: (engine: Engine) => Promise<Contents>,
+  ): Promise<IvfIndex<I>> {
+    const index = IvfIndex.#told<I>(header, life)
+    try {
+      await index.take(load)
+      return index
+    } catch (error) {
+      await index.close()
+      throw error
+    }
+  }
+
+  static #told<I extends Id>(header: IndexTold, life: LifeOptions): IvfIndex<I> {
+    const { metric, seed, keep, dim, nlist } = header
+    const { rescoreFactor } = header.options
+    const factor = rescoreFactor === undefined ? undefined : checkNumber('rescoreFactor', rescoreFactor, 1, 65536)
+    const spec: Spec = { nlist, ...openedCodes(header), rescoreFactor: factor }
+    const kept = codesOf(spec).exact ? {} : { keep }
+    const given = { ...header.options, metric, seed, ...kept, ...life }
+    return new IvfIndex<I>(planOf(dim, spec, given), spec, given)
+  }
+
+  protected face(): ReturnType<InvertedFile['face']> {
+    const { rescoreFactor } = this.#spec
+    const { epsilon } = this.#rescoring
+    return { face: 'IvfIndex', spec: this.spec, options: storedOptions({ rescoreFactor, epsilon }) }
   }
 
   /**
@@ -125,7 +189,7 @@ export class IvfIndex extends InvertedFile {
    * @param queries nq × dim, or a single vector
    * @throws IvfError ERR_DIM, ERR_NOT_FINITE, ERR_ARGUMENT; the signal's reason
    */
-  async search(queries: Vectors, options: IvfIndexSearchOptions = {}): Promise<SearchResult> {
+  async search(queries: Vectors, options: IvfIndexSearchOptions<I> = {}): Promise<SearchResult<I>> {
     const rescore = rescoring(options, this.#rescoring)
     const settings = { ...searchSettings(this, options, 10), rescore }
     const judged = options.confidence === true && rescore.kind === 'none' && this.#rescoring.bounded
@@ -139,12 +203,21 @@ export class IvfIndex extends InvertedFile {
     return options.confidence && !judged ? certain(result) : result
   }
 
+  /** What a search is told by these options: for those who search what they hold. @internal */
+  settings(options: Omit<IvfIndexSearchOptions<I>, 'filter' | 'confidence'>): SearchSettings {
+    return { ...searchSettings(this, options, 10), rescore: rescoring(options, this.#rescoring), confidence: false }
+  }
+
   /** Whether scores are those of the vectors themselves. */
   #exact({ kind }: Rescore): boolean {
     return this.#rescoring.exact || kind === 'bound' || kind === 'factor'
   }
 
-  static async #make(vectors: Vectors | VectorBatches, options: IvfIndexOptions, adds: boolean): Promise<IvfIndex> {
+  static async #make<I extends Id>(
+    vectors: Vectors | VectorBatches,
+    options: IvfIndexOptions<I>,
+    adds: boolean,
+  ): Promise<IvfIndex<I>> {
     const batches = isBatches(vectors)
     if (batches && (options.spec === undefined || options.dim === undefined)) {
       throw new IvfError(
@@ -155,7 +228,7 @@ export class IvfIndex extends InvertedFile {
     const matrix = batches ? undefined : toMatrix(vectors, options.dim ?? 0, 'vectors')
     const dim = checkInteger('dim', matrix?.dim ?? options.dim, 1, 65536)
     const spec = parseSpec(options.spec ?? defaultSpec(matrix?.rows ?? 0, dim))
-    const index = new IvfIndex(planOf(dim, spec, options), spec, options)
+    const index = new IvfIndex<I>(planOf(dim, spec, options), spec, options)
     try {
       await index.trainOn(vectors, options, adds)
     } catch (error) {
@@ -173,7 +246,28 @@ function codesOf({ quantizer, projection }: Spec): { exact: boolean; bounded: bo
   return projection ? { exact: false, bounded: false } : quantizer
 }
 
-function planOf(dim: number, spec: Spec, options: IvfIndexOptions): IvfPlan {
+/** What must be told of an index that is there already. */
+export type IndexTold = Pick<
+  IndexFile['header'],
+  'metric' | 'dim' | 'nlist' | 'seed' | 'keep' | 'quantizer' | 'projection' | 'options'
+>
+
+/** Codes and projection of a file, as far as they are known before they are read. */
+function openedCodes({ quantizer, projection }: IndexTold): Pick<Spec, 'quantizer' | 'projection'> {
+  const never = (): never => {
+    throw new Error('what a file holds is not learned')
+  }
+  const { word, exact, bounded } = quantizer
+  return {
+    quantizer: { word: String(word), exact: exact === true, bounded: bounded === true, check() {}, train: never },
+    projection: projection && {
+      plan: { word: projection.word, width: () => projection.width, train: never },
+      beforeCells: projection.beforeCells,
+    },
+  }
+}
+
+function planOf(dim: number, spec: Spec, options: Omit<IvfIndexOptions, 'ids'>): IvfPlan {
   const { nlist, quantizer, projection, rescoreFactor } = spec
   const { exact } = codesOf(spec)
   const asked = options.keep === undefined ? undefined : checkOneOf('keep', options.keep, KEEPS)

@@ -1,13 +1,36 @@
 import { checkInteger, checkNumber, checkOneOf, IvfError, show } from './errors.js'
 import type { InvertedFile, IvfPlan } from './inverted-file.js'
+import type { RowFilter } from './ivf/allowed.js'
 import type { Keep } from './ivf/originals.js'
 import type { Rescore } from './ivf/rows.js'
 import type { SearchSettings } from './ivf/search.js'
-import type { LongCallOptions, Metric } from './options.js'
+import { Selection } from './ivf/selection.js'
+import type { Id, IdList, LongCallOptions, Metric } from './options.js'
 import type { RuntimeOptions } from './runtime.js'
 
+/** Options of a living index. */
+export interface LifeOptions extends RuntimeOptions {
+  /**
+   * Removed vectors stay in memory until they are more than this share of a segment, which is then written anew.
+   * From 0 (at once) to 1 (only by `compact`). Default 0.25.
+   */
+  compactAt?: number
+}
+
+/** Options of opening the file of an index. */
+export interface OpenOptions extends LifeOptions, LongCallOptions {
+  /**
+   * 'all' reads the whole file into memory. 'centroids' reads what was learned and where cells are; a search then reads
+   * the cells it visits, and checks them, so that an index may be larger than memory or far away; such an index can
+   * be searched only. Default 'all'.
+   */
+  resident?: 'all' | 'centroids'
+  /** With 'centroids': bytes of cells that are kept for later searches. Default 32 MB. */
+  cacheBytes?: number
+}
+
 /** Options of `FastIVF`; the defaults are the original's. */
-export interface FastIVFOptions extends RuntimeOptions {
+export interface FastIVFOptions extends LifeOptions {
   /** Number of cells. A good start is 2√n to 16√n. */
   nlist: number
   /** Cells visited per query; more find more and take longer. Default 10. */
@@ -31,12 +54,21 @@ export interface FastIVFOptions extends RuntimeOptions {
 }
 
 /** Options of one search; what is left out is the index's own setting. */
-export interface SearchOptions extends LongCallOptions {
+export interface SearchOptions<I extends Id = number> extends LongCallOptions {
   /** Answers per query. Default 100 for `FastIVF` and `FastIVFPQ`, the original's; 10 for `IvfIndex`. */
   k?: number
   nprobe?: number
   ratioThreshold?: number
+  /**
+   * Only these vectors may be answers: a set or array of ids, or what tells by its id whether a vector may. Cells are
+   * visited until enough of them were met; where they are few, they are compared directly. A set or function is looked
+   * through by each call: for many calls, `select` does it once.
+   */
+  filter?: SearchFilter<I>
 }
+
+/** Which vectors may be answers. */
+export type SearchFilter<I extends Id = number> = ReadonlySet<I> | IdList<I> | ((id: I) => boolean) | Selection
 
 /** Options of a search among codes. */
 export interface RescoreOptions {
@@ -80,21 +112,47 @@ export function originalPlan(dim: number, options: FastIVFOptions): Omit<IvfPlan
   }
 }
 
+/** The options that a file holds: not how it is computed, nor what is there as numbers. */
+export function storedOptions(options: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).filter(
+      ([key, value]) => !NOT_STORED.includes(key) && ['number', 'string', 'boolean'].includes(typeof value),
+    ),
+  )
+}
+
+const NOT_STORED = ['threads', 'revectorize', 'nlist', 'metric', 'seed', 'dim', 'spec', 'keep']
+
 export function checkMetric(metric: Metric | undefined): Metric {
   return checkOneOf('metric', metric ?? 'cosine', METRICS)
 }
 
 /** What a search is told beside its rescoring. @throws IvfError ERR_ARGUMENT */
-export function searchSettings(
-  index: InvertedFile,
-  options: SearchOptions,
+export function searchSettings<I extends Id>(
+  index: InvertedFile<I>,
+  options: SearchOptions<I>,
   k: number,
 ): Omit<SearchSettings, 'rescore' | 'confidence'> {
   return {
     k: checkInteger('k', options.k ?? k, 1, 0xffffff),
     nprobe: checkInteger('nprobe', options.nprobe ?? index.nprobe, 1, index.nlist),
     ratioThreshold: checkNumber('ratioThreshold', options.ratioThreshold ?? index.ratioThreshold, 0, 1),
+    filter: options.filter === undefined ? undefined : rowFilter(options.filter),
   }
+}
+
+/** @throws IvfError ERR_ARGUMENT */
+export function rowFilter<I extends Id>(filter: SearchFilter<I>): RowFilter {
+  if (typeof filter === 'function') return { kind: 'test', test: filter as (id: Id) => boolean }
+  if (filter instanceof Selection) return filter.filter
+  if (filter !== null && typeof filter === 'object') {
+    if (Symbol.iterator in filter) return { kind: 'ids', ids: filter as Iterable<Id> }
+    if ('length' in filter) return { kind: 'ids', ids: Array.from(filter as ArrayLike<Id>) }
+  }
+  throw new IvfError(
+    'ERR_ARGUMENT',
+    `filter is ${show(filter)}; it must be a set or array of ids, or a function that is given an id`,
+  )
 }
 
 /** What an index can do, and what it does unless asked otherwise. */

@@ -1,5 +1,4 @@
 import { allScores, type Codebook, nearestLabels } from './clustering/codebook.js'
-import { trainLloyd } from './clustering/lloyd.js'
 import { toMatrix, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkOneOf, IvfError } from './errors.js'
 import type { LongCallOptions } from './options.js'
@@ -72,6 +71,7 @@ export class KMeans {
       if (matrix.rows === 0)
         throw new IvfError('ERR_EMPTY', 'there are no vectors to train on; give at least numCentroids of them')
       const { numCentroids, metric } = this
+      const { trainLloyd } = await import('./clustering/lloyd.js')
       const trained = await trainLloyd(engine, matrix, { ...this.#options, numCentroids, metric }, options)
       options.signal?.throwIfAborted()
       this.#book = { ...trained, subspaces: 1, numCentroids, dim: matrix.dim, metric }

@@ -1,7 +1,7 @@
 import { readBatches } from './clustering/batches.js'
 import { allScores, type Codebook, nearestLabels } from './clustering/codebook.js'
 import { KeptVectors, type Part } from './clustering/kept.js'
-import { type BatchSource, type MiniBatchSettings, trainMiniBatch } from './clustering/minibatch.js'
+import type { BatchSource, MiniBatchSettings } from './clustering/minibatch.js'
 import { randomBatches } from './clustering/sample.js'
 import type { Engine } from './engine/engine.js'
 import { checkFinite } from './engine/load.js'
@@ -75,6 +75,7 @@ export class MiniBatchCore {
         const [source, dim] = reader
           ? await this.#fromBatches(reader)
           : await this.#fromArray(engine, data as Vectors, options)
+        const { trainMiniBatch } = await import('./clustering/minibatch.js')
         const trained = await trainMiniBatch(engine, dim, source, this.#settings, options)
         options.signal?.throwIfAborted()
         this.#state = {

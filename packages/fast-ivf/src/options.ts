@@ -1,13 +1,19 @@
 /** What nearness means: the cosine of the angle, the inner product (both larger is nearer), or squared Euclidean distance. */
 export type Metric = 'cosine' | 'ip' | 'l2'
 
+/** What a vector is called: a safe integer, a string, or a bigint of 64 bits; in one index all are of one kind. */
+export type Id = number | string | bigint
+
+/** One id per vector. */
+export type IdList<I extends Id = Id> = readonly I[] | (I extends number ? ArrayLike<number> : never)
+
 /** How far a long call has come. */
 export interface Progress {
   /**
    * 'train': steps of k-means; 'compress': steps of a learned projection; 'assign': rows given to cells; 'fill': rows
-   * stored; 'search': visits of cells done.
+   * stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells looked at; 'save', 'open': bytes.
    */
-  phase: 'train' | 'compress' | 'assign' | 'fill' | 'search'
+  phase: 'train' | 'compress' | 'assign' | 'fill' | 'search' | 'compact' | 'optimize' | 'save' | 'open'
   done: number
   total: number
   /** Convergence of k-means: how much still changes from step to step. */

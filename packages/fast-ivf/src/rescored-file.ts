@@ -1,22 +1,23 @@
 import type { VectorBatches, Vectors } from './engine/vectors.js'
 import { checkInteger } from './errors.js'
-import { InvertedFile, type IvfPlan } from './inverted-file.js'
-import { type RescoreOptions, rescoring, type SearchOptions, searchSettings } from './ivf-options.js'
-import type { LongCallOptions } from './options.js'
+import { type AddOptions, InvertedFile, type IvfPlan } from './inverted-file.js'
+import { type LifeOptions, type RescoreOptions, rescoring, type SearchOptions, searchSettings } from './ivf-options.js'
+import type { Id } from './options.js'
 import type { SearchResult } from './result.js'
-import type { RuntimeOptions } from './runtime.js'
 
 /** Options of one search of `FastIVFPQ` or `CompressedFastIVF`. */
-export interface RescoredSearchOptions extends SearchOptions, Omit<RescoreOptions, 'epsilon'> {
+export interface RescoredSearchOptions<I extends Id = number>
+  extends SearchOptions<I>,
+    Omit<RescoreOptions, 'epsilon'> {
   /** After rescoring, sort by the new scores; false leaves the order of the estimates. Default true. */
   sort?: boolean
 }
 
 /** What `FastIVFPQ` and `CompressedFastIVF` share: vectors in small, and the original's ways to rescore. */
-export abstract class RescoredFile extends InvertedFile {
+export abstract class RescoredFile<I extends Id = number> extends InvertedFile<I> {
   #rescoreNumSamples = -1
 
-  protected constructor(plan: IvfPlan, options: RuntimeOptions & { rescoreNumSamples?: number }) {
+  protected constructor(plan: IvfPlan, options: LifeOptions & { rescoreNumSamples?: number }) {
     super(plan, options)
     this.rescoreNumSamples = options.rescoreNumSamples ?? -1
   }
@@ -37,9 +38,9 @@ export abstract class RescoredFile extends InvertedFile {
    * From batches, the first 256 · nlist vectors (at least 65,536) are the training sample: give them in random order.
    *
    * @param vectors n × dim, n ≥ nlist, and as many as codebooks or projections need
-   * @throws IvfError ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
+   * @throws IvfError ERR_ID, ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
    */
-  train(vectors: Vectors | VectorBatches, options: LongCallOptions = {}): Promise<void> {
+  train(vectors: Vectors | VectorBatches, options: AddOptions<I> = {}): Promise<void> {
     return this.trainOn(vectors, options)
   }
 
@@ -51,7 +52,7 @@ export abstract class RescoredFile extends InvertedFile {
    * @param queries nq × dim, or a single vector
    * @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE, ERR_ARGUMENT; the signal's reason
    */
-  async search(queries: Vectors, options: RescoredSearchOptions = {}): Promise<SearchResult> {
+  async search(queries: Vectors, options: RescoredSearchOptions<I> = {}): Promise<SearchResult<I>> {
     const rescore = rescoring(options, {
       ...{ keep: this.keep, exact: false, bounded: false, rescore: false, rescoreFactor: 1, epsilon: 0 },
       rescoreNumSamples: this.#rescoreNumSamples,

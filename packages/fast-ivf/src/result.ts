@@ -1,8 +1,9 @@
 import { IvfError } from './errors.js'
+import type { Id } from './options.js'
 
 /** One answer. */
-export interface Match {
-  id: number
+export interface Match<I extends Id = number> {
+  id: I
   /** The metric's own value: cosine or inner product (larger is nearer), squared L2 distance (smaller is nearer). */
   score: number
   /** With the search option `confidence`: the score's standard error; 0 when it is exact. */
@@ -19,12 +20,17 @@ export interface Work {
   cells: number
   /** Candidates compared exactly, with the vectors kept beside the codes. */
   rescored: number
+  /** Of an index that was opened with `resident: 'centroids'`: bytes and requests that were read, and in how many rounds. */
+  read?: { bytes: number; requests: number; rounds: number }
 }
 
+/** Ids of answers: numbers in a typed array, NaN where there is no answer; else an array, undefined where there is none. */
+export type ResultIds<I extends Id> = [I] extends [number] ? Float64Array : (I | undefined)[]
+
 /** The answers to a batch of queries, row-major, nearest first. */
-export class SearchResult {
-  /** nq × k. Past a query's count the entries are NaN: padding is never an answer. */
-  readonly ids: Float64Array
+export class SearchResult<I extends Id = number> {
+  /** nq × k. Past a query's count the entries are NaN or undefined: padding is never an answer. */
+  readonly ids: ResultIds<I>
   /** nq × k, the metric's own value. NaN past a query's count. */
   readonly scores: Float32Array
   readonly k: number
@@ -48,7 +54,7 @@ export class SearchResult {
     this.k = k
     this.work = work
     try {
-      this.ids = new Float64Array(nq * k).fill(Number.NaN)
+      this.ids = new Float64Array(nq * k).fill(Number.NaN) as ResultIds<I>
       this.scores = new Float32Array(nq * k).fill(Number.NaN)
       this.counts = new Uint32Array(nq)
     } catch (cause) {
@@ -58,9 +64,9 @@ export class SearchResult {
   }
 
   /** The answers of query `i`, nearest first; none past its count. */
-  of(i: number): Match[] {
+  of(i: number): Match<I>[] {
     return Array.from({ length: this.counts[i] ?? 0 }, (_, j) => ({
-      id: this.ids[i * this.k + j] as number,
+      id: this.ids[i * this.k + j] as I,
       score: this.scores[i * this.k + j] as number,
       ...(this.errors && { error: this.errors[i * this.k + j] as number }),
       ...(this.confidences && { confidence: this.confidences[i * this.k + j] as number }),

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 /** The files beside the folders ('.') are entries, above them all, except those that everybody may import. */
 const LAYERS: Record<string, number> = {
   ...{ engine: 0, platform: 0, clustering: 1, algebra: 2, projections: 3, quantizers: 3, ivf: 4 },
-  ...{ storage: 5, threads: 5, formats: 6, '.': 7 },
+  ...{ storage: 5, threads: 5, filter: 5, formats: 6, faiss: 6, saved: 6, '.': 7, collection: 8 },
 }
 const FOR_ALL = ['errors.ts', 'options.ts', 'result.ts', 'generated/kernels.ts']
 
@@ -42,19 +42,41 @@ test('no file imports itself, however far round', () => {
   for (const { from } of between) walk(from, [])
 })
 
-test('the library imports nothing but itself', () => {
-  expect(imports.filter(({ to }) => !to.startsWith('.'))).toEqual([])
+/** Entries that load packages of their user's, when they are called. */
+const PEERS: Record<string, string[]> = {
+  'hdf5.ts': ['#h5wasm-for-paths', 'h5wasm'],
+  'parquet.ts': ['hyparquet', 'hyparquet-writer', 'hyparquet/src/column.js'],
+}
+
+test('the library imports nothing but itself, and two entries their peers, when they are called', () => {
+  const outside = imports.filter(({ to }) => !to.startsWith('.'))
+  expect(outside.filter(({ call }) => !call)).toEqual([])
+  const found = outside.map(({ from, to }) => `${from} ${to}`).sort()
+  expect(found).toEqual(Object.entries(PEERS).flatMap(([from, names]) => names.map((to) => `${from} ${to}`)))
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   expect(manifest).not.toHaveProperty('dependencies')
-  expect(manifest).not.toHaveProperty('peerDependencies')
+  const peers = Object.keys(manifest.peerDependencies)
+  expect(peers).toEqual(['h5wasm', 'hyparquet', 'hyparquet-writer'])
+  for (const peer of peers) expect(manifest.peerDependenciesMeta[peer]).toEqual({ optional: true })
 })
 
-/** `type`: gone at run time. A type written as `typeof import('…')` is not an import. */
-function importsOf(from: string): { from: string; to: string; type: boolean }[] {
+interface Import {
+  from: string
+  to: string
+  /** gone at run time */
+  type: boolean
+  /** done when the code is run */
+  call: boolean
+}
+
+/** A type written as `typeof import('…')` is not an import. */
+function importsOf(from: string): Import[] {
   const text = readFileSync(new URL(from, src), 'utf8')
   const statements = text.matchAll(/^(?:import|export)( type)? (?:[\w*{][^'"}]*\}? from )?'([^']+)'/gm)
   const calls = text.matchAll(/(?<!typeof )\b()import\('([^']+)'\)/g)
-  return [...statements, ...calls].map(([, type, to = '']) => ({ from, to, type: type === ' type' }))
+  const all = (found: Iterable<RegExpExecArray>, call: boolean): Import[] =>
+    [...found].map(([, type, to = '']) => ({ from, to, type: type === ' type', call }))
+  return [...all(statements, false), ...all(calls, true)]
 }
 
 function fileOf(from: string, to: string): string {

@@ -1,3 +1,4 @@
+import type { Id } from '../options.js'
 import type { SearchResult } from '../result.js'
 import type { Model } from './model.js'
 import type { Segment } from './segment.js'
@@ -35,7 +36,7 @@ export function nameAndJudge(
       const error = sigma * apart * (metric === 'l2' ? 2 : 1)
       const nearer =
         metric === 'l2' ? last - (result.scores[at + j] as number) : (result.scores[at + j] as number) - last
-      result.ids[at + j] = engine.ints(segment.ids + slot * 4, 1)[0] as number
+      result.ids[at + j] = engine.ints(segment.rows + slot * 4, 1)[0] as number
       errors[at + j] = error
       confidences[at + j] = error > 0 ? normalCdf(nearer / error) : 1
     }
@@ -43,7 +44,7 @@ export function nameAndJudge(
 }
 
 /** The result with errors of 0: its scores are exact. */
-export function certain(result: SearchResult): SearchResult {
+export function certain<I extends Id>(result: SearchResult<I>): SearchResult<I> {
   const { errors, confidences } = withErrors(result)
   result.counts.forEach((count, q) => {
     errors.fill(0, q * result.k, q * result.k + count)
@@ -61,7 +62,7 @@ export function normalCdf(x: number): number {
   return x > 0 ? 1 - tail : tail
 }
 
-function withErrors(result: SearchResult): { errors: Float32Array; confidences: Float32Array } {
+function withErrors<I extends Id>(result: SearchResult<I>): { errors: Float32Array; confidences: Float32Array } {
   result.errors ??= new Float32Array(result.nq * result.k).fill(Number.NaN)
   result.confidences ??= new Float32Array(result.nq * result.k).fill(Number.NaN)
   return { errors: result.errors, confidences: result.confidences }

@@ -72,9 +72,9 @@ export async function keepRows(
   )
 }
 
-/** Copies rows as they are. Both keep the same form and dim. */
+/** Copies rows as they are. Both keep the same form and dim. `memory`: all of the engine's. */
 export function copyOriginals(
-  engine: Engine,
+  memory: Uint8Array,
   from: Originals,
   fromSlot: number,
   to: Originals,
@@ -82,7 +82,7 @@ export function copyOriginals(
   count: number,
 ): void {
   const at = from.rows + fromSlot * from.rowBytes
-  new Uint8Array(engine.memory.buffer).copyWithin(to.rows + toSlot * to.rowBytes, at, at + count * from.rowBytes)
+  memory.copyWithin(to.rows + toSlot * to.rowBytes, at, at + count * from.rowBytes)
 }
 
 /** Bytes of `count` rows. */

@@ -1,13 +1,15 @@
 import type { Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import type { Prepared } from '../quantizers/quantizer.js'
+import type { Allowed } from './allowed.js'
+import { chunksOf } from './bits.js'
 import type { Queries } from './choose.js'
 import { codedDistances } from './coded-distances.js'
 import { updateLimits } from './finish.js'
 import type { Model } from './model.js'
 import { type Bound, beginSearch, type ScanVisit, type Search, type Store, scan } from './scan.js'
 import type { Segment } from './segment.js'
-import { groupByCell, type Probes, withinRatio } from './visits.js'
+import { type CellVisit, groupByCell, type Probes, withinRatio } from './visits.js'
 
 /** Which candidates are compared exactly. */
 export type Rescore =
@@ -26,6 +28,8 @@ export interface RowSettings {
   nprobe: number
   ratioThreshold: number
   rescore: Rescore
+  /** Only these may be answers; more cells are visited where they are few. */
+  allowed?: Allowed | undefined
 }
 
 /** Heaps of candidates, not yet merged over the lanes, and what their slots mean. */
@@ -48,7 +52,7 @@ export async function searchRows(
   model: Model,
   segments: readonly Segment[],
   queries: Queries,
-  { k, nprobe, ratioThreshold, rescore }: RowSettings,
+  { k, nprobe, ratioThreshold, rescore, allowed }: RowSettings,
   { signal }: RunOptions,
   onItems?: (done: number, total: number) => void,
 ): Promise<Candidates> {
@@ -56,11 +60,13 @@ export async function searchRows(
   const { given, coded } = queries
   const { nq } = given
   const prepared = await quantizer.prepare(scratch, coded.rows, nq, { signal })
-  const probes = await findProbes(model, scratch, queries, prepared, nprobe, ratioThreshold, signal)
+  const wanted = { nprobe, ratioThreshold, k, allowed }
+  const probes = await findProbes(model, scratch, queries, prepared, wanted, signal)
   const bounded = rescore.kind === 'bound'
-  const stores = storesOf(segments)
+  const stores = storesOf(segments, placeMasks(scratch, segments, allowed))
   // The nearest cells first, so that limits are tight for the rest.
-  const groups = visitsOf(scratch, model, segments, stores, probes, bounded ? [0, 1, FIRST_WAVE] : [0, FIRST_WAVE])
+  const ranks = bounded ? [0, 1, FIRST_WAVE] : [0, FIRST_WAVE]
+  const groups = visitsOf(segments, stores, placePairs(scratch, model, probes, ranks), allowed)
   const waves = bounded ? groups : [groups.flat()]
   const items = waves.reduce((sum, wave) => sum + wave.length, 0)
   let vectors = 0
@@ -94,25 +100,41 @@ function comparedOf({ scratch, lanes }: Search, { compared }: Bound): number {
   return sum
 }
 
+/** Address of each segment's mask, in scratch; without a filter its own, or 0. */
+function placeMasks(scratch: Scratch, segments: readonly Segment[], allowed: Allowed | undefined): number[] {
+  return segments.map(({ mask }, i) => {
+    const words = allowed?.masks[i]
+    if (!words) return mask
+    const at = scratch.alloc(words.byteLength)
+    scratch.engine.ints(at, words.length).set(words)
+    return at
+  })
+}
+
 /** The segments' slots, numbered on from one to the next. */
-function storesOf(segments: readonly Segment[]): Store[] {
+function storesOf(segments: readonly Segment[], masks: readonly number[]): Store[] {
   let slot = 0
-  return segments.map(({ codes, originals, ids, count }) => {
-    const store = { codes, originals, ids, slot }
+  return segments.map(({ codes, originals, rows, count }, i) => {
+    const store = { codes, originals, rows, mask: masks[i] as number, slot }
     slot += count
     return store
   })
 }
 
-/** The visits of each wave of ranks. */
-function visitsOf(
+/** Pairs of cells and queries in memory, wave by wave. */
+export interface PlacedPairs {
+  waves: CellVisit[][]
+  /** What a visit tells of its queries. */
+  fields(visit: CellVisit): Pick<ScanVisit, 'queries' | 'near' | 'share' | 'apart' | 'count'>
+}
+
+/** Groups what queries visit by cell, in waves of ranks. */
+export function placePairs(
   scratch: Scratch,
   { engine, nlist, metric, norms, quantizer }: Model,
-  segments: readonly Segment[],
-  stores: readonly Store[],
   probes: Probes,
   ranks: readonly number[],
-): ScanVisit[][] {
+): PlacedPairs {
   const pairs = groupByCell(probes, nlist, ranks, metric === 'l2' ? undefined : norms)
   const count = pairs.queries.length
   const at = scratch.alloc(count * 16)
@@ -120,56 +142,122 @@ function visitsOf(
   engine.floats(at + count * 4, count).set(pairs.near)
   engine.floats(at + count * 8, count).set(pairs.apart)
   engine.floats(at + count * 12, count).set(pairs.share)
-  return pairs.waves.map((visits) =>
+  return {
+    waves: pairs.waves,
+    fields: ({ from, to }) => ({
+      queries: at + from * 4,
+      near: quantizer.residual ? at + (count + from) * 4 : 0,
+      share: quantizer.byShare ? at + (3 * count + from) * 4 : 0,
+      apart: at + (2 * count + from) * 4,
+      count: to - from,
+    }),
+  }
+}
+
+/** The visits of each wave. */
+function visitsOf(
+  segments: readonly Segment[],
+  stores: readonly Store[],
+  { waves, fields }: PlacedPairs,
+  allowed: Allowed | undefined,
+): ScanVisit[][] {
+  return waves.map((visits) =>
     segments.flatMap(({ starts }, i) => {
+      const store = stores[i] as Store
+      const mask = allowed?.masks[i]
       const found: ScanVisit[] = []
-      for (const { cell, from, to } of visits) {
-        const [first, last] = [starts[cell] as number, starts[cell + 1] as number]
-        if (first === last) continue
-        found.push({
-          store: stores[i] as Store,
-          from: first,
-          to: last,
-          queries: at + from * 4,
-          near: quantizer.residual ? at + (count + from) * 4 : 0,
-          share: quantizer.byShare ? at + (3 * count + from) * 4 : 0,
-          apart: at + (2 * count + from) * 4,
-          count: to - from,
-        })
+      for (const visit of visits) {
+        const [from, to] = [starts[visit.cell] as number, starts[visit.cell + 1] as number]
+        if (from === to) continue
+        if (!mask) found.push({ store, from, to, ...fields(visit) })
+        else for (const run of chunksOf(mask, from, to)) found.push({ store, ...run, ...fields(visit) })
       }
       return found
     }),
   )
 }
 
-async function findProbes(
+/** The cells to visit. */
+export interface Wanted extends Pick<RowSettings, 'nprobe' | 'ratioThreshold' | 'k' | 'allowed'> {}
+
+/** Which cells each query visits. */
+export async function findProbes(
   model: Model,
   scratch: Scratch,
   { given, coded }: Queries,
   { units }: Prepared,
-  nprobe: number,
-  ratioThreshold: number,
+  { nprobe: wanted, ratioThreshold, k, allowed }: Wanted,
   signal: AbortSignal | undefined,
 ): Promise<Probes> {
-  const { engine, metric, choose, quantizer, projection } = model
+  const { engine, metric, nlist, choose, quantizer, projection } = model
   const { nq } = given
   const celled = projection?.beforeCells ? coded : given
-  const { cells, distances: whole } = await choose(scratch, celled, nprobe, { signal })
-  const [norms, lengths] = [engine.floats(coded.norms, nq).slice(), engine.floats(celled.norms, nq).slice()]
-  const zeros = engine.floats(given.norms, nq).slice()
-  const used = Uint32Array.from({ length: nq }, (_, q) => {
-    // A zero query has no direction: no cosine is defined, so it has no answers.
-    if (metric === 'cosine' && zeros[q] === 0) return 0
-    return withinRatio(whole.subarray(q * nprobe, (q + 1) * nprobe), lengths[q] as number, metric, ratioThreshold)
-  })
-  const distances = projection?.centroids
-    ? await codedDistances(engine, model, projection, coded, { cells, nprobe }, { signal })
-    : whole
-  const { rounding } = quantizer
-  return { nq, nprobe, cells, distances, used, norms, rounded: rounding ? rounded() : undefined }
-
-  function rounded(): Float32Array {
-    const unit = engine.floats(units, 2 * nq)
-    return Float32Array.from({ length: nq }, (_, q) => rounding * (unit[2 * q] as number) ** 2)
+  const enough = allowed && enoughOf(allowed, model, wanted, k)
+  for (let nprobe = enough ? enough.nprobe : wanted; ; nprobe = Math.min(nlist, 4 * nprobe)) {
+    const { cells, distances: whole } = await choose(scratch, celled, nprobe, { signal })
+    const [norms, lengths] = [engine.floats(coded.norms, nq).slice(), engine.floats(celled.norms, nq).slice()]
+    const zeros = engine.floats(given.norms, nq).slice()
+    let few = false
+    const used = Uint32Array.from({ length: nq }, (_, q) => {
+      // A zero query has no direction: no cosine is defined, so it has no answers.
+      if (metric === 'cosine' && zeros[q] === 0) return 0
+      const nearest = whole.subarray(q * nprobe, q * nprobe + Math.min(nprobe, wanted))
+      const within = withinRatio(nearest, lengths[q] as number, metric, ratioThreshold)
+      if (!enough) return within
+      const far = untilEnough(enough, cells.subarray(q * nprobe, (q + 1) * nprobe), within)
+      few ||= far === undefined
+      return far ?? nprobe
+    })
+    if (few && nprobe < nlist) continue
+    const distances = projection?.centroids
+      ? await codedDistances(engine, model, projection, coded, { cells, nprobe }, { signal })
+      : whole
+    const { rounding } = quantizer
+    const unit = rounding ? engine.floats(units, 2 * nq).slice() : undefined
+    const rounded = unit && Float32Array.from({ length: nq }, (_, q) => rounding * (unit[2 * q] as number) ** 2)
+    return { nq, nprobe, cells, distances, used, norms, rounded }
   }
+}
+
+/** Matches that are scored for each that is wanted, at least. */
+const PER_ANSWER = 4
+/**
+ * The k nearest of a share p of the vectors are among the k / p nearest of all, so more cells are visited, p to the
+ * power of this times as many: about as many as find the k / p nearest as surely as nprobe find the k nearest.
+ */
+const GROWTH = -0.28
+
+/** How many cells with a match a query should visit, and how many matches meet there. */
+interface Enough {
+  counts: Uint32Array
+  cells: number
+  matches: number
+  /** Cells, empty ones among them, that are likely to suffice. */
+  nprobe: number
+}
+
+function enoughOf({ cells: counts, count, size }: Allowed, { nlist }: Model, nprobe: number, k: number): Enough {
+  const share = Math.max(1, count) / Math.max(1, size)
+  const filled = counts.reduce((sum, matches) => sum + Math.min(1, matches), 0)
+  const cells = Math.min(filled, Math.ceil(nprobe * share ** GROWTH))
+  const spare = filled === nlist ? 1 : 1.25
+  const likely = Math.ceil((spare * cells * nlist) / Math.max(1, filled))
+  // No fewer than so many cells hold on average: at the edge of a region that matches, cells hold less.
+  const matches = Math.min(count, Math.max(PER_ANSWER * k, (cells / nlist) * count))
+  return { counts, cells, matches, nprobe: Math.max(1, Math.min(nlist, likely)) }
+}
+
+/** How many of these cells a query visits until it has met enough; undefined when they do not suffice. */
+function untilEnough(
+  { counts, cells: wanted, matches }: Enough,
+  cells: Uint32Array,
+  least: number,
+): number | undefined {
+  let [met, filled] = [0, 0]
+  for (const [rank, cell] of cells.entries()) {
+    if (rank >= least && met >= matches && filled >= wanted) return rank
+    met += counts[cell] as number
+    filled += Math.min(1, counts[cell] as number)
+  }
+  return met >= matches && filled >= wanted ? cells.length : undefined
 }

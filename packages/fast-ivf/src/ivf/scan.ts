@@ -35,8 +35,10 @@ export interface Search {
 export interface Store {
   readonly codes: Codes
   readonly originals: Originals | undefined
-  /** Address: an id per slot. */
-  readonly ids: number
+  /** Address: a row number per slot. */
+  readonly rows: number
+  /** Address: a bit per slot, set where it may be an answer; 0: all may. */
+  readonly mask: number
   /** The first slot's number. */
   readonly slot: number
 }
@@ -122,11 +124,12 @@ export function scan(
 
 const FIELDS = Object.keys(records.Visit)
 const fieldOf = (field: keyof typeof records.Visit): number => FIELDS.indexOf(field)
-const [CODES, FACTORS, STRIDE, ORIGINALS, SLOT, FROM, TO] = [
+const [CODES, FACTORS, STRIDE, ORIGINALS, MASK, SLOT, FROM, TO] = [
   fieldOf('codes'),
   fieldOf('factors'),
   fieldOf('stride'),
   fieldOf('originals'),
+  fieldOf('mask'),
   fieldOf('slot'),
   fieldOf('from'),
   fieldOf('to'),
@@ -143,12 +146,13 @@ function writeVisits(scratch: Scratch, visits: readonly ScanVisit[]): number {
   const size = recordSize('Visit') / 4
   const at = scratch.alloc(Math.max(1, visits.length) * size * 4)
   const ints = scratch.engine.ints(at, visits.length * size)
-  visits.forEach(({ store: { codes, originals, slot }, from, to, queries, near, share, apart, count }, i) => {
+  visits.forEach(({ store: { codes, originals, mask, slot }, from, to, queries, near, share, apart, count }, i) => {
     const record = i * size
     ints[record + CODES] = codes.codes
     ints[record + FACTORS] = codes.factors
     ints[record + STRIDE] = codes.stride
     ints[record + ORIGINALS] = originals?.rows ?? 0
+    ints[record + MASK] = mask
     ints[record + SLOT] = slot
     ints[record + FROM] = from
     ints[record + TO] = to

@@ -2,36 +2,41 @@ import type { Scratch } from '../engine/engine.js'
 import type { Matrix } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
 import { SearchResult } from '../result.js'
+import type { RowFilter } from './allowed.js'
 import { nameAndJudge } from './confidence.js'
+import type { Contents } from './contents.js'
 import { type Finish, finishSearch } from './finish.js'
-import type { Model } from './model.js'
 import { allocRows, loadProjected } from './project.js'
 import { type Rescore, type RowSettings, searchRows } from './rows.js'
-import type { Segment } from './segment.js'
 
 /** What a search wants. */
-export interface SearchSettings extends RowSettings {
+export interface SearchSettings extends Omit<RowSettings, 'allowed'> {
+  /** What may be an answer; everything that is there, when left out. */
+  filter?: RowFilter | undefined
   /** Estimates' standard errors are wanted (rescore: none; bounded codes). */
   confidence: boolean
 }
 
-const BLOCK_BYTES = 64 << 20 // memory of the queries that are searched together
-const LANES = 4 // of so many threads: what is searched together must not depend on how many there are
+export const BLOCK_BYTES: number = 64 << 20 // memory of the queries that are searched together
+export const LANES = 4 // of so many threads: what is searched together must not depend on how many there are
 
 /** The k nearest of each query among the cells it visits. */
 export async function searchSegments(
-  model: Model,
-  segments: readonly Segment[],
+  contents: Contents,
   queries: Matrix,
   settings: SearchSettings,
   options: LongCallOptions,
 ): Promise<SearchResult> {
+  const { model, segments } = contents
   const { engine, dim, width, quantizer, projection } = model
-  const { nprobe, rescore, confidence } = settings
+  const { filter, ...rows } = settings
+  const { nprobe, rescore, confidence } = rows
   const { signal } = options
   const work = { vectors: 0, cells: 0, rescored: 0 }
   const result = new SearchResult(queries.rows, settings.k, work)
-  const size = segments.reduce((sum, { count }) => sum + count, 0)
+  const matches = filter && (await import('./matches.js'))
+  const allowed = filter && (await (await import('./allowed.js')).allow(contents, filter, engine.pace(signal)))
+  const size = allowed?.count ?? contents.size
   // No query has more answers than there are vectors.
   const wanted = Math.ceil(settings.k * (rescore.kind === 'factor' ? rescore.factor : 1))
   const k = Math.max(1, Math.min(wanted, size))
@@ -50,14 +55,26 @@ export async function searchSegments(
 
   async function searchBlock(scratch: Scratch, from: number, to: number): Promise<void> {
     const nq = to - from
-    const rows = allocRows(scratch, model, nq)
+    const loaded = allocRows(scratch, model, nq)
     const norms = scratch.alloc(nq * 4)
     const codedNorms = projection ? scratch.alloc(nq * 4) : norms
-    await loadProjected(model, queries, from, to, rows, { norms, codedNorms, name: 'queries', signal })
-    const given = { rows: rows.given, norms, nq }
-    const coded = { rows: rows.coded, norms: codedNorms, nq }
+    await loadProjected(model, queries, from, to, loaded, { norms, codedNorms, name: 'queries', signal })
+    const given = { rows: loaded.given, norms, nq }
+    const coded = { rows: loaded.coded, norms: codedNorms, nq }
+    if (matches && allowed && !confidence && matches.worthMatching(model, allowed, { nq, nprobe, k: settings.k })) {
+      work.vectors += await matches.searchMatches(scratch, model, segments, allowed, given, k, result, from, { signal })
+      return
+    }
     const onItems = options.onProgress && ((done: number, total: number) => progress(from + (nq * done) / total))
-    const found = await searchRows(scratch, model, segments, { given, coded }, { ...settings, k }, { signal }, onItems)
+    const found = await searchRows(
+      scratch,
+      model,
+      segments,
+      { given, coded },
+      { ...rows, k, allowed },
+      { signal },
+      onItems,
+    )
     const finish = finishOf(rescore)
     // Slots become ids here, unless errors are wanted, which are the slots' own.
     const answered = await finishSearch(found.search, confidence ? [] : found.stores, finish, result, from, { signal })
@@ -75,7 +92,7 @@ function sampled(counts: Uint32Array, samples: number): number {
   return counts.reduce((sum, count) => sum + Math.ceil(count / Math.max(1, Math.floor(count / samples))), 0)
 }
 
-function finishOf(rescore: Rescore): Finish {
+export function finishOf(rescore: Rescore): Finish {
   if (rescore.kind === 'none') return { mode: 'estimates' }
   if (rescore.kind === 'bound') return { mode: 'compared' }
   if (rescore.kind === 'calibrated') return { mode: 'calibrated', samples: rescore.samples }

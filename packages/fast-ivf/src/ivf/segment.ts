@@ -4,9 +4,11 @@ import { chunkRows } from '../engine/load.js'
 import { type Matrix, pick } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
 import type { Codes } from '../quantizers/quantizer.js'
+import { clearBit, fillBits, hasBit, wordsFor } from './bits.js'
 import { Held } from './held.js'
 import type { Model } from './model.js'
-import { allocOriginals, copyOriginals, keepRows, type Originals, originalsBytes } from './originals.js'
+import { allocOriginals, keepRows, type Originals, originalsBytes } from './originals.js'
+import { Places } from './places.js'
 import { allocRows, loadProjected } from './project.js'
 
 /** Vectors stored under a model, cell by cell, in slots that run on from cell to cell; never changed once built. */
@@ -16,8 +18,15 @@ export interface Segment {
   readonly starts: Uint32Array
   readonly codes: Codes
   readonly originals: Originals | undefined
-  /** Address: count ids. */
-  readonly ids: number
+  /** Address: the row number of each slot. */
+  readonly rows: number
+  readonly places: Places
+  /** Address: a bit per slot, set while its vector is there; 0: all are. */
+  readonly mask: number
+  /** How many are there. */
+  readonly alive: number
+  /** What all share that differ in the mask only. */
+  readonly blocks: Held
   readonly held: Held
 }
 
@@ -35,7 +44,7 @@ export function segmentBytes(model: Model, segment: Segment): number {
 export async function buildSegment(
   model: Model,
   matrix: Matrix,
-  firstId: number,
+  firstRow: number,
   options: LongCallOptions,
 ): Promise<Segment> {
   const { engine, dim, nlist, quantizer } = model
@@ -55,8 +64,8 @@ export async function buildSegment(
       options.onProgress?.({ phase: 'assign', done: to, total: count })
     }
     const { starts, rows: order } = rowsByCell(engine.ints(labels, count), nlist)
-    return newSegment(model, starts, async ({ codes, originals, ids }) => {
-      engine.ints(ids, count).set(order.map((row) => firstId + row))
+    return newSegment(model, starts, async ({ codes, originals, rows: numbers }) => {
+      engine.ints(numbers, count).set(order.map((row) => firstRow + row))
       // The labels in the order of the slots.
       const cells = engine.ints(labels, count)
       for (let cell = 0; cell < nlist; cell++) cells.fill(cell, starts[cell], starts[cell + 1])
@@ -79,70 +88,50 @@ export async function buildSegment(
   })
 }
 
-/** One segment of two; the first's vectors come first in each cell. */
-export async function mergeSegments(
-  model: Model,
-  one: Segment,
-  two: Segment,
-  options: LongCallOptions,
-): Promise<Segment> {
-  const { engine, quantizer } = model
-  const { signal } = options
-  const { codeSize } = quantizer
-  const starts = one.starts.map((start, cell) => start + (two.starts[cell] as number))
-  const runs = runsOf(one, two)
-  return newSegment(model, starts, ({ codes, originals, ids }) =>
-    engine.frame(async (scratch) => {
-      const chunk = chunkRows(codeSize / 4)
-      const rows = scratch.alloc(Math.min(chunk, one.count + two.count) * codeSize)
-      let slot = 0
-      let filled = 0
-      for (const { from, first, count } of runs) {
-        engine.ints(ids + slot * 4, count).set(engine.ints(from.ids + first * 4, count))
-        if (originals && from.originals) copyOriginals(engine, from.originals, first, originals, slot, count)
-        for (let done = 0; done < count; ) {
-          const part = Math.min(count - done, chunk - filled)
-          await quantizer.read(from.codes, rows + filled * codeSize, first + done, part, { signal })
-          filled += part
-          done += part
-          if (filled === chunk) await flush(slot + done)
-        }
-        slot += count
-      }
-      await flush(slot)
-
-      async function flush(end: number): Promise<void> {
-        if (filled > 0) await quantizer.write(codes, rows, end - filled, filled, { signal })
-        filled = 0
-      }
-    }),
-  )
-}
-
-/** Slots of one segment that follow each other in the merged one, too. */
-interface SlotRun {
-  from: Segment
-  first: number
-  count: number
-}
-
-/** Where the merged segment's slots come from, in their order. */
-function runsOf(one: Segment, two: Segment): SlotRun[] {
-  const runs: SlotRun[] = []
-  for (let cell = 0; cell + 1 < one.starts.length; cell++) {
-    for (const from of [one, two]) {
-      const first = from.starts[cell] as number
-      const count = (from.starts[cell + 1] as number) - first
-      const last = runs.at(-1)
-      if (count === 0) continue
-      if (last?.from === from) last.count += count
-      else runs.push({ from, first, count })
-    }
+/** The segment without the vectors of these slots, which shares all but the mask with it. */
+export function withoutSlots(model: Model, segment: Segment, slots: Iterable<number>): Segment {
+  const { count, mask } = segment
+  const words = wordsFor(count)
+  const bits = new Uint32Array(words)
+  if (mask) bits.set(model.engine.ints(mask, words))
+  else fillBits(bits, count)
+  let { alive } = segment
+  for (const slot of slots) {
+    if (hasBit(bits, slot)) alive--
+    clearBit(bits, slot)
   }
-  return runs
+  return withMask(model, segment, bits, alive)
 }
 
-async function newSegment(
+/** The segment with a mask of its own. */
+export function withMask({ engine }: Model, segment: Segment, bits: Uint32Array, alive: number): Segment {
+  const { blocks } = segment
+  const held = new Held(engine)
+  blocks.retain()
+  held.adopt(blocks)
+  try {
+    const mask = held.alloc(bits.byteLength)
+    engine.ints(mask, bits.length).set(bits)
+    return { ...segment, mask, alive, held }
+  } catch (error) {
+    held.release()
+    throw error
+  }
+}
+
+/** The slots of a cell. */
+export function rangeOf({ starts }: Segment, cell: number): Uint32Array {
+  const first = starts[cell] as number
+  return Uint32Array.from({ length: (starts[cell + 1] as number) - first }, (_, i) => first + i)
+}
+
+/** Whether the vector of a slot is there. */
+export function isThere({ engine }: Model, { mask, count }: Segment, slot: number): boolean {
+  return mask === 0 || hasBit(engine.ints(mask, wordsFor(count)), slot)
+}
+
+/** Makes a segment of these cells; `fill` writes all slots. */
+export async function newSegment(
   model: Model,
   starts: Uint32Array,
   fill: (segment: Segment) => Promise<void>,
@@ -154,9 +143,11 @@ async function newSegment(
     const alloc = (bytes: number): number => held.alloc(bytes)
     const codes = quantizer.alloc(alloc, count)
     const originals = allocOriginals(alloc, keep, dim, count)
-    const segment = { count, starts, codes, originals, ids: held.alloc(count * 4), held }
-    await fill(segment)
-    return segment
+    const rows = held.alloc(count * 4)
+    const places = new Places(engine, rows, count)
+    const whole = { count, starts, codes, originals, rows, places, mask: 0, alive: count, blocks: held, held }
+    await fill(whole)
+    return whole
   } catch (error) {
     held.release()
     throw error

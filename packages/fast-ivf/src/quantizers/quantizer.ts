@@ -85,6 +85,19 @@ export interface Quantizer {
   prepare(scratch: Scratch, queries: number, nq: number, options: RunOptions): Promise<Prepared>
   /** Bytes per query that `prepare` takes. */
   readonly preparedBytes: number
+  /** What a file must hold of it beside centroids and seed. */
+  readonly learned: LearnedQuantizer
+}
+
+/**
+ * A trained quantizer as a file holds it. Opened for other centroids, what it makes of a vector in a cell whose
+ * centroid is the same is the same.
+ */
+export interface LearnedQuantizer {
+  /** Words and numbers by which its kind knows it. */
+  readonly traits: Readonly<Record<string, string | number | boolean>>
+  /** Row-major. */
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }[]
 }
 
 /** What a quantizer is trained for. */
@@ -123,4 +136,9 @@ export interface QuantizerKind {
   readonly examples: readonly string[]
   /** The plan that a word names; undefined when it is another kind's word. @throws IvfError ERR_ARGUMENT */
   parse(word: string, options: WordOptions): QuantizerPlan | undefined
+  /**
+   * The plan that yields, without learning, the quantizer that a file holds; undefined when it is another kind's.
+   * @throws IvfError ERR_FORMAT
+   */
+  open(traits: LearnedQuantizer['traits'], tensors: ReadonlyMap<string, Float32Array>): QuantizerPlan | undefined
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { toMatrix } from '../../src/engine/vectors.js'
 import { exactSearch, IvfIndex, type Metric, type SearchResult } from '../../src/index.js'
+import { contentsOf } from '../../src/ivf/contents.js'
 import { createModel } from '../../src/ivf/make-model.js'
 import type { Rescore } from '../../src/ivf/rows.js'
 import { searchSegments } from '../../src/ivf/search.js'
@@ -172,7 +173,7 @@ async function searchCells(
     const model = await createModel(engine, plan, centroids, matrix, {})
     const segment = await buildSegment(model, matrix, 0, {})
     const settings = { k, nprobe: nprobe ?? model.nlist, ratioThreshold: 0, rescore, confidence: false }
-    return await searchSegments(model, [segment], toMatrix(queries, dim, 'queries'), settings, {})
+    return await searchSegments(contentsOf(model, [segment]), toMatrix(queries, dim, 'queries'), settings, {})
   } finally {
     engine.close()
   }

@@ -51,6 +51,7 @@ describe('vectors kept beside their codes', () => {
     const parts = await IvfIndex.train(vectors, { spec: 'IVF8,SQ4', metric: 'l2', dim: DIM, keep, kmeansIterations: 2 })
     await parts.add(vectors.subarray(0, 400 * DIM))
     await parts.add(vectors.subarray(400 * DIM))
+    await parts.compact()
     expect(parts.bytes).toBe(index.bytes)
     for (const one of [index, parts]) await one.close()
   })

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { kernelBytes } from '../../src/engine/binary.js'
 import { Engine } from '../../src/engine/engine.js'
 import { toMatrix } from '../../src/engine/vectors.js'
+import { contentsOf } from '../../src/ivf/contents.js'
 import { createModel } from '../../src/ivf/make-model.js'
 import type { Rescore } from '../../src/ivf/rows.js'
 import { searchSegments } from '../../src/ivf/search.js'
@@ -58,7 +59,7 @@ describe.skipIf(machines.length < 2)('the baseline and the relaxed build give th
             for (const nq of [1, 2, NQ]) {
               const asked = toMatrix(queries.subarray(0, nq * DIM), DIM, 'queries')
               const search = { k: 40, nprobe: 4, ratioThreshold: 0, rescore, confidence: false }
-              const { ids, scores, work } = await searchSegments(model, [segment], asked, search, {})
+              const { ids, scores, work } = await searchSegments(contentsOf(model, [segment]), asked, search, {})
               answers.push(ids, scores, Float64Array.of(work.vectors, work.rescored))
             }
           }

@@ -46,7 +46,7 @@ test.each(['f32', 'f16', 'int8'] as const)('%s rows are kept, counted and copied
 
   const other = room(engine, keep, dim, 20)
   new Uint8Array(engine.memory.buffer, other.rows, 20 * other.rowBytes).fill(7)
-  copyOriginals(engine, originals, 100, other, 4, 15)
+  copyOriginals(new Uint8Array(engine.memory.buffer), originals, 100, other, 4, 15)
   for (let i = 0; i < 20; i++) {
     const copied = i >= 4 && i < 19
     expect(rowOf(engine, other, i)).toEqual(copied ? stored(96 + i) : new Uint8Array(other.rowBytes).fill(7))

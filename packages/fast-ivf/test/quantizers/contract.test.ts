@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { toMatrix } from '../../src/engine/vectors.js'
+import { contentsOf } from '../../src/ivf/contents.js'
+import { joinSegments } from '../../src/ivf/join.js'
 import { searchSegments } from '../../src/ivf/search.js'
-import { buildSegment, mergeSegments } from '../../src/ivf/segment.js'
+import { buildSegment } from '../../src/ivf/segment.js'
 import { kinds } from '../../src/quantizers/registry.js'
 import { mixture } from '../mixture.js'
 import {
@@ -55,7 +57,12 @@ describe.each(words)('%s', (word) => {
     test('a scan finds what comparing with the decoded vectors finds, and rounding the query moves little', () =>
       withModel(word, metric, async (engine, model) => {
         const segment = await buildSegment(model, rows, 0, {})
-        const found = await searchSegments(model, [segment], toMatrix(queries, DIM, 'queries'), settings, {})
+        const found = await searchSegments(
+          contentsOf(model, [segment]),
+          toMatrix(queries, DIM, 'queries'),
+          settings,
+          {},
+        )
         const expected = await expectedScores(engine, model, segment)
         let [squares, usual] = [0, 0]
         for (let q = 0; q < found.nq; q++) {
@@ -78,7 +85,7 @@ describe.each(words)('%s', (word) => {
       withModel(word, metric, async (engine, model) => {
         if (!model.quantizer.bounded) return
         const segment = await buildSegment(model, rows, 0, {})
-        const found = await searchSegments(model, [segment], toMatrix(many, DIM, 'queries'), settings, {})
+        const found = await searchSegments(contentsOf(model, [segment]), toMatrix(many, DIM, 'queries'), settings, {})
         const errorOf = await standardErrors(engine, model, segment, many)
         const errors = Array.from({ length: found.nq }, (_, q) => found.of(q).map((match) => errorOf(q, match))).flat()
         const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length
@@ -101,9 +108,9 @@ describe.each(words)('%s', (word) => {
           await buildSegment(model, toMatrix(two, DIM, 'vectors'), 150, {}),
           await buildSegment(model, rows, 0, {}),
         ]
-        const merged = await mergeSegments(model, a, b, {})
+        const merged = await joinSegments(model, [a, b], {})
         expect([...merged.starts]).toEqual([...whole.starts])
-        expect([...engine.ints(merged.ids, COUNT)]).toEqual([...engine.ints(whole.ids, COUNT)])
+        expect([...engine.ints(merged.rows, COUNT)]).toEqual([...engine.ints(whole.rows, COUNT)])
         const [ours, wanted] = await Promise.all([merged, whole].map((one) => codeRows(engine, model, one, 0, COUNT)))
         expect(ours?.equals(wanted as Buffer)).toBe(true)
         for (const segment of [a, b, whole, merged]) segment.held.release()

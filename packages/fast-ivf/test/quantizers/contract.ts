@@ -99,7 +99,7 @@ export async function storedOf(engine: Engine, model: Model, segment: Segment): 
   })
   const { factors, stride } = segment.codes
   const floats = engine.floats(factors, stride * quantizer.scan.nfactors)
-  const ids = engine.ints(segment.ids, COUNT)
+  const ids = engine.ints(segment.rows, COUNT)
   return new Map(
     cells.map((cell, slot) => {
       const id = ids[slot] as number

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { Machine } from '../kernels/machine.js'
 import { numbers } from '../kernels/machine.js'
+import { putMask } from '../kernels/mask.js'
 
 /** The fields (of `bits` bits) of one code. */
 export type Fields = number[]
@@ -69,9 +70,14 @@ export interface ScanCase {
   factors: Float32Array[]
   packed: number
   products: number
+  /** Per slot: whether it may be an answer. */
+  mask?: readonly boolean[]
 }
 
-/** Every visit's queries, and the distance of every slot of its cell to each: −sum, when add is 0 and scale 1. */
+/**
+ * Every visit's queries, and the distance of every slot of its cell to each: −sum, when add is 0 and scale 1; NaN where
+ * the slot is not offered.
+ */
 export function scanAll(m: Machine, c: ScanCase): { queries: number[]; from: number; distances: Float32Array[] }[] {
   const random = numbers(c.seed)
   const total = c.sizes.reduce((sum, size) => sum + size, 0)
@@ -88,10 +94,11 @@ export function scanAll(m: Machine, c: ScanCase): { queries: number[]; from: num
     tableSize: c.tables.length / c.nq,
     levels: putBytes(m, bytesOf(c.levels)),
   }
+  const mask = c.mask ? putMask(m, c.mask) : 0
   let from = 0
   const found = c.sizes.map((size) => {
     const queries = Array.from({ length: c.nq }, (_, q) => q).sort(() => (random() % 2) - 0.5)
-    const visit = { codes, factors, stride, originals: 0, slot, from, to: from + size, queries: m.putInts(queries) }
+    const visit = { codes, factors, stride, mask, slot, from, to: from + size, queries: m.putInts(queries) }
     const heaps = m.room(2 * c.nq * k * 2)
     m.run('clearHeaps', m.record('Heaps', { heaps, k }), c.nq * 2)
     const heapStride = c.nq * k * 8

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { codeBits, packedBytes } from '../../src/quantizers/product/encode.js'
 import { expectSame, fractions, type Machine, machines, numbers } from '../kernels/machine.js'
+import { putMask, randomMask } from '../kernels/mask.js'
 import { type Near, sorted } from '../kernels/reference.js'
 import { type Books, chain, decode, packCodes, wordOf } from './product-reference.js'
 
@@ -20,6 +21,7 @@ interface Case {
   packed: number
   near: boolean
   units: boolean
+  masked?: boolean
   seed: number
 }
 
@@ -37,6 +39,7 @@ describe.each(machines)('$level kernels', (machine) => {
         packed: fc.constantFrom(0, 300, 16384),
         near: fc.boolean(),
         units: fc.boolean(),
+        masked: fc.boolean(),
         seed: fc.integer({ min: 1, max: 1e6 }),
       })
       .map(({ ends: [a, b], ...rest }) => ({
@@ -102,7 +105,8 @@ function compare(machine: Machine, c: Case): void {
   const add = fractions(slots, seed + 2)
   const near = [...fractions(count, seed + 3)]
   const units = [...fractions(count * 2, seed + 4)]
-  const found = scan(machine, c, codes, tables, { add, near, units })
+  const mask = c.masked ? randomMask(slots, random) : undefined
+  const found = scan(machine, c, codes, tables, { add, near, units, mask })
   for (let q = 0; q < count; q++) {
     // Queries are numbered backwards in the visit.
     const [base, unit, offset] = [
@@ -112,6 +116,7 @@ function compare(machine: Machine, c: Case): void {
     ]
     const all: Near[] = []
     for (let slot = from; slot < to; slot++) {
+      if (mask?.[slot] === false) continue
       let sum = 0
       codes[slot]!.forEach((code, j) => {
         sum = f(sum + tables[q * entries + (j << bits) + code]!)
@@ -136,7 +141,7 @@ function scan(
   c: Case,
   codes: number[][],
   tables: Float32Array,
-  { add, near, units }: { add: Float32Array; near: number[]; units: number[] },
+  { add, near, units, mask }: { add: Float32Array; near: number[]; units: number[]; mask?: boolean[] | undefined },
 ): Near[][] {
   machine.reset()
   const { m, k, from, to, count, nearest, products } = c
@@ -159,6 +164,7 @@ function scan(
     ...{ codes: codesAt, stride: add.length, originals: 0, slot: 1000, from, to, apart: 0, count },
     factors: machine.put(add),
     queries: machine.putInts(numbersOf),
+    mask: mask ? putMask(machine, mask) : 0,
     near: c.near ? machine.put(near) : 0,
   })
   const record = machine.sparse('Scan', {

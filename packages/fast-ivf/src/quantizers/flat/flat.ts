@@ -18,6 +18,7 @@ export const flatKind: QuantizerKind = {
   words: 'Flat',
   examples: ['Flat'],
   parse: (word) => (word === 'Flat' ? flat : undefined),
+  open: ({ kind }) => (kind === 'Flat' ? flat : undefined),
 }
 
 /** The flat quantizer: it learns nothing. */
@@ -36,6 +37,7 @@ export function createFlat(engine: Engine, dim: number, metric: Metric): Quantiz
     rounding: 0,
     codeSize: dim * 4,
     preparedBytes: 0,
+    learned: { traits: { kind: 'Flat' }, tensors: [] },
     scan: {
       kernel: 'scanPanels',
       dim,

@@ -1,3 +1,4 @@
+import { dropSlots } from '../../kernels/mask.kernel'
 import { pack, strip } from '../../kernels/strip.kernel'
 import { offer } from '../../kernels/topk.kernel'
 import { queryOf, Scan, visitOf } from '../../kernels/visit.kernel'
@@ -28,7 +29,9 @@ export function scanPanels(record: usize, from: u32, to: u32, lane: u32): void {
       const at = products + ((<usize>(first - low)) << 2)
       const bias = v.factors + ((<usize>first) << 2)
       for (let i: u32 = 0; i < v.count; i++) {
-        offer(at + ((<usize>i * panels) << 5), bias, last - first, v.slot + first, heaps + ((<usize>queryOf(v, i) * k) << 3), k)
+        const row = at + ((<usize>i * panels) << 5)
+        if (v.mask) dropSlots(v.mask, first, last - first, row, -Infinity)
+        offer(row, bias, last - first, v.slot + first, heaps + ((<usize>queryOf(v, i) * k) << 3), k)
       }
     }
   }

@@ -3,8 +3,9 @@ import { trainMiniBatch } from '../../clustering/minibatch.js'
 import { randomBatches, sampleRows } from '../../clustering/sample.js'
 import type { Engine } from '../../engine/engine.js'
 import { copyOf, type Matrix } from '../../engine/vectors.js'
-import { checkInteger, IvfError } from '../../errors.js'
+import { IvfError } from '../../errors.js'
 import type { LongCallOptions } from '../../options.js'
+import { type CodebookSize, checkCodebooks } from './size.js'
 
 /** What subvectors are replaced with: k codewords for each of m subspaces. */
 export interface Codebooks {
@@ -14,11 +15,6 @@ export interface Codebooks {
   readonly width: number
   /** m × k × width */
   readonly words: Float32Array
-}
-
-export interface CodebookSize {
-  m: number
-  k: number
 }
 
 export interface MiniBatchCodebookSettings extends CodebookSize {
@@ -93,18 +89,6 @@ export async function trainCodebooksLloyd(
     words.set(centroids, j * k * width)
   }
   return { m, k, width, words }
-}
-
-/** The width of a subvector. @throws IvfError ERR_ARGUMENT, ERR_DIM */
-export function checkCodebooks(dim: number, { m, k }: CodebookSize): number {
-  checkInteger('the number of subvectors (m)', m, 1)
-  checkInteger('the number of codewords (k)', k, 2, 65536)
-  if (dim % m === 0) return dim / m
-  const divisors = Array.from({ length: dim }, (_, i) => i + 1).filter((n) => dim % n === 0)
-  throw new IvfError(
-    'ERR_DIM',
-    `dim ${dim} cannot be cut into ${m} equal subvectors; choose a number of subvectors that divides it: ${divisors.join(', ')}`,
-  )
 }
 
 function checkEnough({ rows }: Matrix, k: number): void {

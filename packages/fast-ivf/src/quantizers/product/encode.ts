@@ -37,6 +37,8 @@ export interface CodedRows {
   centroids: number
   /** Address: count × codeSize bytes. */
   codes: number
+  /** Floats after each code, of which the last is the factor. Default 1. */
+  nfactors?: number
 }
 
 const ENCODED = 32 // rows of one item: with their residuals they stay in the first-level cache
@@ -54,9 +56,9 @@ export function packedBytes(m: number, bits: number): number {
   return Math.ceil((m * bits) / 32) * 4
 }
 
-/** Bytes of a code row: packed codes, then the factor. */
-export function codeSize(m: number, bits: number): number {
-  return packedBytes(m, bits) + 4
+/** Bytes of a code row: packed codes, then the factors. */
+export function codeSize(m: number, bits: number, nfactors = 1): number {
+  return packedBytes(m, bits) + nfactors * 4
 }
 
 /** Copies codebooks to engine memory. */
@@ -117,7 +119,7 @@ function runCoded(
   engine: Engine,
   kernel: KernelName,
   books: PlacedCodebooks,
-  { rows, count, cells, centroids, codes }: CodedRows,
+  { rows, count, cells, centroids, codes, nfactors }: CodedRows,
   factor: FactorKind,
   block: number,
   cost: number,
@@ -129,7 +131,7 @@ function runCoded(
       ...{ rows, count, block, cells, centroids, m, width, k, bits, words, panels, bias, npanels },
       step: Math.max(2, Math.floor(STEP_BYTES / (PANEL * width * 4)) & ~1),
       codes,
-      codeSize: codeSize(m, bits),
+      codeSize: codeSize(m, bits, nfactors),
       add: FACTORS[factor],
       ...lanesOf(scratch, cost, 32 + block * (m * width * 4 + 32)),
     })

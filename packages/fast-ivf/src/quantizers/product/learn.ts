@@ -25,10 +25,12 @@ export interface ProductOptions {
   opq: boolean
   /** 4-bit codes are scanned with tables of 6-bit entries: four times as fast, and rounded a little. */
   fastScan: boolean
+  /** Codewords are of signs, and a code knows what they are to be multiplied by: RaBitQ. Nothing is turned. */
+  scaled?: boolean
   training:
     | { kind: 'lloyd' }
     | { kind: 'minibatch'; batchSize: number; tol: number; maxSteps: number }
-    | { kind: 'given'; codebooks: Float32Array }
+    | { kind: 'given'; codebooks: Float32Array; rotation?: Float32Array }
 }
 
 /** The address of the rows (count × dim), turned: new ones in scratch, or the same where nothing turns. */
@@ -36,6 +38,8 @@ type Turn = (scratch: Scratch, rows: number, count: number, options: RunOptions)
 
 export interface Learned {
   codebooks: Codebooks
+  /** dim × dim, where there is one. */
+  rotation?: Float32Array
   turn: Turn
   turnBack: Turn
 }
@@ -59,7 +63,9 @@ export async function learn(options: ProductOptions, training: QuantizerTraining
     if (wrong >= 0) {
       throw new IvfError('ERR_NOT_FINITE', `codebooks holds ${words[wrong]} at place ${wrong}; mend what trained them`)
     }
-    return { codebooks: { m, k, width: dim / m, words: words.slice() }, turn: same, turnBack: same }
+    const { rotation } = options.training
+    const turns = rotation ? await turnsOf(training, rotation) : { turn: same, turnBack: same }
+    return { codebooks: { m, k, width: dim / m, words: words.slice() }, ...turns }
   }
   const rows = await trainingRows(training, options.residual, Math.max(SAMPLE, k))
   if (options.training.kind === 'minibatch') {
@@ -80,11 +86,23 @@ export async function learn(options: ProductOptions, training: QuantizerTraining
 
 async function learnRotation(
   { m, k }: ProductOptions,
-  { engine, alloc, dim, seed, options }: QuantizerTraining,
+  training: QuantizerTraining,
   rows: Matrix,
-): Promise<Pick<Learned, 'turn' | 'turnBack'>> {
+): Promise<Omit<Learned, 'codebooks'>> {
+  const { engine, seed, options } = training
   const { ROTATION_DEFAULTS, trainRotation } = await import('./opq.js')
   const { rotation } = await trainRotation(engine, rows, { ...ROTATION_DEFAULTS, m, k, seed }, options)
+  return turnsOf(training, rotation)
+}
+
+/** @throws IvfError ERR_DIM */
+async function turnsOf(
+  { engine, alloc, dim }: QuantizerTraining,
+  rotation: Float32Array,
+): Promise<Omit<Learned, 'codebooks'>> {
+  if (rotation.length !== dim * dim) {
+    throw new IvfError('ERR_DIM', `the rotation holds ${rotation.length} numbers, and ${dim} × ${dim} are needed`)
+  }
   const [turn, turnBack] = await Promise.all(
     [rotation, transposed(rotation, dim)].map(async (matrix): Promise<Turn> => {
       const panels = await placeRotation(engine, alloc, matrix, dim)
@@ -95,7 +113,7 @@ async function learnRotation(
       }
     }),
   )
-  return { turn: turn as Turn, turnBack: turnBack as Turn }
+  return { rotation, turn: turn as Turn, turnBack: turnBack as Turn }
 }
 
 /** The rows, turned. */

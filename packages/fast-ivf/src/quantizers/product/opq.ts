@@ -8,7 +8,7 @@ import type { Engine, Scratch } from '../../engine/engine.js'
 import { copyOf, type Matrix } from '../../engine/vectors.js'
 import { IvfError } from '../../errors.js'
 import type { LongCallOptions } from '../../options.js'
-import { checkCodebooks } from './codebooks.js'
+import { checkCodebooks } from './size.js'
 import { applyRotation, placeRotation } from './turn.js'
 
 export interface RotationSettings {

@@ -2,7 +2,6 @@ import { PRODUCTS } from '../../clustering/nearest.js'
 import { IvfError } from '../../errors.js'
 import { allocCodes, type CodeShape, codesBytes, packedBytes, readCodes, writeCodes } from '../layouts/blocks.js'
 import type { Quantizer, QuantizerKind, QuantizerPlan, QuantizerTraining } from '../quantizer.js'
-import { checkCodebooks } from './codebooks.js'
 import {
   codeBits,
   packedBytes as codeBytesOf,
@@ -12,7 +11,9 @@ import {
   type FactorKind,
   placeCodebooks,
 } from './encode.js'
-import { learn, type ProductOptions } from './learn.js'
+import type { ProductOptions } from './learn.js'
+import { multiplyRows, scaleRows } from './scaled.js'
+import { checkCodebooks } from './size.js'
 import { fillLookUpTables, fillNibbleTables, lookUpTableSize, nibbleTableSize } from './tables.js'
 
 const STRIP = 256 // slots whose codes are unpacked at a time
@@ -42,12 +43,34 @@ export const productKind: QuantizerKind = {
     } as const
     return product({ ...options, training: { kind: 'lloyd' } })
   },
+  open({ kind, m, k, residual, opq, fastScan, scaled = false }, tensors) {
+    if (kind !== 'PQ') return undefined
+    const codebooks = tensors.get('codebooks')
+    const rotation = tensors.get('rotation')
+    const [flags, sizes] = [
+      [residual, opq, fastScan, scaled],
+      [m, k],
+    ]
+    const right = flags.every((flag) => typeof flag === 'boolean') && sizes.every(Number.isSafeInteger)
+    if (!right || !codebooks || (opq === true) !== (rotation !== undefined)) {
+      throw new IvfError('ERR_FORMAT', 'the product quantizer is not told whole; write the file again')
+    }
+    const options = {
+      m: Number(m),
+      k: Number(k),
+      residual: residual === true,
+      opq: opq === true,
+      fastScan: fastScan === true,
+      scaled: scaled === true,
+    }
+    return product({ ...options, training: { kind: 'given', codebooks, ...(rotation && { rotation }) } })
+  },
 }
 
 /** Product codes (H. Jégou, M. Douze, C. Schmid, 2011). */
 export function product(options: ProductOptions): QuantizerPlan {
-  const { m, k, opq } = options
-  const word = `${opq ? `OPQ${m},` : ''}PQ${m}x${codeBits(k)}`
+  const { m, k, opq, scaled } = options
+  const word = scaled ? 'RaBitQ' : `${opq ? `OPQ${m},` : ''}PQ${m}x${codeBits(k)}`
   return {
     word,
     exact: false,
@@ -59,8 +82,8 @@ export function product(options: ProductOptions): QuantizerPlan {
 
 async function create(word: string, options: ProductOptions, training: QuantizerTraining): Promise<Quantizer> {
   const { engine, alloc, metric, dim, centroids: centers } = training
-  const { m, residual } = options
-  const { codebooks, turn, turnBack } = await learn(options, training)
+  const { m, k, residual, opq, fastScan, scaled = false } = options
+  const { codebooks, rotation, turn, turnBack } = await (await import('./learn.js')).learn(options, training)
   const books = placeCodebooks(engine, alloc, codebooks)
   const nlist = centers.length / dim
   const centroids = residual ? alloc(centers.byteLength) : 0
@@ -72,10 +95,11 @@ async function create(word: string, options: ProductOptions, training: Quantizer
     })
   }
   const { bits } = books
-  const fast = options.fastScan && bits === 4
+  const fast = fastScan && bits === 4
+  const nfactors = scaled ? 2 : 1
   const shape: CodeShape = {
     ...{ layout: fast ? 'nibbles' : 'rows', bits, fields: m },
-    ...{ codeBytes: codeBytesOf(m, bits), nfactors: 1, codeSize: codeSize(m, bits) },
+    ...{ codeBytes: codeBytesOf(m, bits), nfactors, codeSize: codeSize(m, bits, nfactors) },
   }
   const factor: FactorKind = metric === 'ip' ? 'none' : metric === 'l2' ? 'apart' : 'unit'
   const tableSize = fast ? nibbleTableSize(books) : lookUpTableSize(books)
@@ -89,9 +113,16 @@ async function create(word: string, options: ProductOptions, training: Quantizer
       rounding: 0,
       codeSize: shape.codeSize,
       preparedBytes: tableSize + 8 + dim * 4,
+      learned: {
+        traits: { kind: 'PQ', m, k, residual, opq, fastScan, ...(scaled && { scaled }) },
+        tensors: [
+          { name: 'codebooks', shape: [m, k, codebooks.width], data: codebooks.words },
+          ...(rotation ? [{ name: 'rotation', shape: [dim, dim], data: rotation }] : []),
+        ],
+      },
     },
     scan: {
-      ...{ kernel: fast ? 'scanNibbles' : 'scanLookUp', dim: m, bits, levels: 0, nfactors: 1 },
+      ...{ kernel: fast ? 'scanNibbles' : 'scanLookUp', dim: m, bits, levels: 0, nfactors },
       sums: () => PRODUCTS,
       packed: (queries) => (fast ? packedBytes(shape, queries) : m * STRIP * (bits > 8 ? 2 : 1)),
       cost: fast ? m / 2 : m * 4,
@@ -102,13 +133,17 @@ async function create(word: string, options: ProductOptions, training: Quantizer
       const codes = scratch.alloc(count * shape.codeSize)
       await engine.frame(async (own) => {
         const turned = await turn(own, rows, count, options)
-        await encodeRows(engine, books, { rows: turned, count, cells, centroids, codes }, factor, options)
+        const coded = { rows: turned, count, cells, centroids, codes, nfactors }
+        await encodeRows(engine, books, coded, factor, options)
+        if (scaled) await scaleRows(engine, books, coded, metric, options)
       })
       return codes
     },
     async decode(scratch, codes, cells, count, options) {
       const rows = scratch.alloc(count * dim * 4)
-      await decodeRows(engine, books, { rows, count, cells, centroids, codes }, options)
+      const coded = { rows, count, cells, centroids: scaled ? 0 : centroids, codes, nfactors }
+      await decodeRows(engine, books, coded, options)
+      if (scaled) await multiplyRows(engine, books, { ...coded, centroids }, options)
       return turnBack(scratch, rows, count, options)
     },
     write: (codes, rows, first, count, options) => writeCodes(engine, shape, codes, rows, first, count, options),

@@ -1,5 +1,6 @@
 import { meanOf } from '../../clustering/mean.js'
 import { PRODUCTS } from '../../clustering/nearest.js'
+import { IvfError } from '../../errors.js'
 import { allocCodes, type CodeShape, codesBytes, packedBytes, readCodes, writeCodes } from '../layouts/blocks.js'
 import type { Quantizer, QuantizerKind, QuantizerPlan, QuantizerTraining } from '../quantizer.js'
 import { createRotation, rotate, rotatedWidth, unrotate } from '../rotation/rotation.js'
@@ -20,6 +21,10 @@ export const scalarKind: QuantizerKind = {
   parse(word) {
     const bits = BITS.find((bits) => word === `SQ${bits}`)
     return bits && scalar(bits)
+  },
+  open({ kind, bits }, tensors) {
+    const known = kind === 'SQ' ? BITS.find((own) => own === bits) : undefined
+    return known && scalar(known, tensors.get('origin'))
   },
 }
 
@@ -42,16 +47,32 @@ function tanOf(bits: ScalarBits, width: number): number {
   return { 1: 0.755, 2: 0.365, 4: 0.098 }[bits]
 }
 
-function scalar(bits: ScalarBits): QuantizerPlan {
+/** `origin`: about which vectors are turned (l2); the middle of the centroids, when left out. */
+function scalar(bits: ScalarBits, origin?: Float32Array): QuantizerPlan {
   const word = `SQ${bits}`
-  return { word, exact: false, bounded: true, check() {}, train: async (training) => create(word, bits, training) }
+  return {
+    word,
+    exact: false,
+    bounded: true,
+    check() {},
+    train: async (training) => create(word, bits, origin, training),
+  }
 }
 
-async function create(word: string, bits: ScalarBits, training: QuantizerTraining): Promise<Quantizer> {
+async function create(
+  word: string,
+  bits: ScalarBits,
+  given: Float32Array | undefined,
+  training: QuantizerTraining,
+): Promise<Quantizer> {
   const { engine, alloc, metric, dim, centroids: centers, seed, options } = training
   const width = rotatedWidth(dim)
   // Distances of l2 stay when all is moved: about their middle, queries are short and rounded finely.
-  const rotation = createRotation(engine, alloc, dim, seed, metric === 'l2' ? meanOf(centers, dim) : undefined)
+  const origin = metric === 'l2' ? (given ?? meanOf(centers, dim)) : undefined
+  if (origin && origin.length !== dim) {
+    throw new IvfError('ERR_DIM', `the origin holds ${origin.length} numbers, and ${dim} are needed`)
+  }
+  const rotation = createRotation(engine, alloc, dim, seed, origin)
   const code = createScalarCode(engine, alloc, width, bits)
   const nlist = centers.length / dim
   const centroids = alloc(nlist * width * 4)
@@ -79,6 +100,11 @@ async function create(word: string, bits: ScalarBits, training: QuantizerTrainin
       rounding: roundingOf(bits, width),
       codeSize,
       preparedBytes: tableSize + width * 4 + 8,
+      // The codes of vectors tell where they are from there, whatever becomes of the centroids.
+      learned: {
+        traits: { kind: 'SQ', bits },
+        tensors: origin ? [{ name: 'origin', shape: [dim], data: origin }] : [],
+      },
     },
     scan: {
       ...{ kernel: signs ? 'scanNibbles' : 'scanQuads', dim: fields, bits, levels, nfactors },

@@ -1,0 +1,89 @@
+import type { Scratch } from '../engine/engine.js'
+import type { RunOptions } from '../engine/executor.js'
+import { createFlat } from '../quantizers/flat/flat.js'
+import type { SearchResult } from '../result.js'
+import type { Allowed } from './allowed.js'
+import { eachBit } from './bits.js'
+import type { QueryRows } from './choose.js'
+import { finishSearch } from './finish.js'
+import type { Model } from './model.js'
+import { beginSearch, scan } from './scan.js'
+import type { Segment } from './segment.js'
+import { canReadVectors, readVectors } from './vectors.js'
+import { VISIT_QUERIES } from './visits.js'
+
+/** Fetching a vector from where it lies takes as long as comparing it so many times. */
+const FETCH = 4
+/** Since it finds all, it may take this much longer than a search without a filter. */
+const AS_LONG = 1.5
+/** Vectors of one work item. */
+const TILE = 512
+
+/** Whether comparing with all that is allowed takes less time than visiting cells. */
+export function worthMatching(
+  model: Model,
+  { count, size }: Allowed,
+  { nq, nprobe, k }: { nq: number; nprobe: number; k: number },
+): boolean {
+  if (!canReadVectors(model)) return false
+  const { scan } = model.quantizer
+  const scanned = nq * (nprobe / model.nlist) * size * scan.cost
+  return count <= k || count * (nq + FETCH) * model.dim <= AS_LONG * scanned
+}
+
+/**
+ * The nearest of each query among all that is allowed: their vectors are brought together and compared with all queries
+ * at once. Exact for the vectors as they can be had back. Returns how many vectors were scored.
+ */
+export async function searchMatches(
+  scratch: Scratch,
+  model: Model,
+  segments: readonly Segment[],
+  { masks, count }: Allowed,
+  { rows: queries, norms, nq }: QueryRows,
+  k: number,
+  result: SearchResult,
+  first: number,
+  { signal }: RunOptions,
+): Promise<number> {
+  if (count === 0) return 0
+  const { engine, metric, dim } = model
+  const quantizer = createFlat(engine, dim, metric)
+  const codes = quantizer.alloc((bytes) => scratch.alloc(bytes), count)
+  const rows = scratch.alloc(count * 4)
+  let filled = 0
+  for (const [i, segment] of segments.entries()) {
+    const slots: number[] = []
+    eachBit(masks[i] as Uint32Array, 0, segment.count, (slot) => slots.push(slot))
+    if (slots.length === 0) continue
+    const at = filled
+    await engine.frame(async (own) => {
+      const vectors = await readVectors(own, model, segment, Uint32Array.from(slots), { signal })
+      await quantizer.write(codes, vectors, at, slots.length, { signal })
+    })
+    const numbers = engine.ints(segment.rows, segment.count)
+    engine.ints(rows + at * 4, slots.length).set(slots.map((slot) => numbers[slot] as number))
+    filled += slots.length
+  }
+  // A zero query has no cosine with anything.
+  const lengths = engine.floats(norms, nq)
+  const searching = Uint32Array.from({ length: nq }, (_, q) => q).filter((q) => metric !== 'cosine' || lengths[q] !== 0)
+  const visitors = scratch.alloc(Math.max(1, searching.length) * 4)
+  engine.ints(visitors, searching.length).set(searching)
+  const cost = count * nq * dim
+  const prepared = await quantizer.prepare(scratch, queries, nq, { signal })
+  const shape = { metric, dim, quantizer, exact: true, prepared, k: Math.min(k, count), nq, queries, norms, cost }
+  const search = await beginSearch(scratch, shape)
+  const store = { codes, originals: undefined, rows, mask: 0, slot: 0 }
+  const visits = []
+  for (let from = 0; from < count; from += TILE) {
+    for (let q = 0; q < searching.length; q += VISIT_QUERIES) {
+      const group = { queries: visitors + q * 4, near: 0, share: 0, apart: 0 }
+      const size = Math.min(VISIT_QUERIES, searching.length - q)
+      visits.push({ store, from, to: Math.min(from + TILE, count), ...group, count: size })
+    }
+  }
+  await scan(search, visits, { signal })
+  await finishSearch(search, [store], { mode: 'estimates' }, result, first, { signal })
+  return count * searching.length
+}

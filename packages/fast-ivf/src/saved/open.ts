@@ -1,0 +1,165 @@
+import type { Engine } from '../engine/engine.js'
+import { hashRanges } from '../engine/hash.js'
+import { countBits } from '../ivf/bits.js'
+import type { Contents } from '../ivf/contents.js'
+import { IdTable } from '../ivf/ids.js'
+import type { Model } from '../ivf/model.js'
+import { newSegment, type Segment, withMask } from '../ivf/segment.js'
+import type { Id, LongCallOptions } from '../options.js'
+import { type ByteSource, readInto } from '../storage/source.js'
+import { hashParts } from './checks.js'
+import { type Directory, readDirectory, type Section } from './directory.js'
+import { damagedPart, type IndexFile, placeOf, readSmall } from './file.js'
+import { readCellIds } from './ids.js'
+import { damaged, names } from './layout.js'
+import { readModel } from './model.js'
+import { chunksOf } from './write.js'
+
+/** Bytes that are read, checked and stored at a time. */
+const CHUNK = 8 << 20
+
+/** Reads all that a file holds. @throws IvfError ERR_FORMAT, ERR_MEMORY; the signal's reason */
+export async function loadContents(engine: Engine, file: IndexFile, options: LongCallOptions): Promise<Contents> {
+  const { header, name } = file
+  const model = await readModel(engine, file, options)
+  const segments: Segment[] = []
+  try {
+    const directories: Directory[] = []
+    for (let s = 0; s < header.segments; s++) directories.push(await readDirectory(engine, model, file, s))
+    const total = directories.reduce((sum, { count }) => sum + count, 0)
+    const rows = header.ids === 'rows' ? header.rows : total
+    const table = new IdTable(header.ids)
+    const all: Id[] = new Array(header.ids === 'rows' ? 0 : total)
+    for (const directory of directories) {
+      options.signal?.throwIfAborted()
+      const ids = await readIds(engine, file, directory, options)
+      const own = header.ids === 'rows' ? Uint32Array.from(ids as number[]) : await readOrder(engine, file, directory)
+      const high = own.findIndex((row) => row >= rows)
+      if (high >= 0) throw damaged(name, `numbers a row ${own[high]}, and tells of ${rows}`)
+      if (header.ids !== 'rows') for (const [slot, row] of own.entries()) all[row] = ids[slot] as Id
+      segments.push(await loadSegment(model, file, directory, own, options))
+    }
+    const size = segments.reduce((sum, { alive }) => sum + alive, 0)
+    if (size !== header.size) throw damaged(name, `holds ${size} vectors, and tells of ${header.size}`)
+    if (all.includes(undefined as unknown as Id)) throw damaged(name, 'numbers its rows twice')
+    table.append(0, all)
+    return { model, segments, ids: table, rows, size }
+  } catch (error) {
+    for (const segment of segments) segment.held.release()
+    model.held.release()
+    throw error
+  }
+}
+
+/** The rows of the slots. */
+async function readOrder(engine: Engine, file: IndexFile, { s, count }: Directory): Promise<Uint32Array> {
+  const tensor = names.segment(s, 'order')
+  return new Uint32Array(await readSmall(engine, file, tensor, placeOf(file, tensor, 'U32', [count])))
+}
+
+async function readIds(
+  engine: Engine,
+  { source, name, header }: IndexFile,
+  { ids, starts, s }: Directory,
+  options: LongCallOptions,
+): Promise<Id[]> {
+  const bytes = await source.read(ids.place.from, ids.place.to)
+  const hashes = await hashParts(engine, bytes, ids.starts, { signal: options.signal })
+  const bad = hashes.findIndex((hash, cell) => hash !== ids.checks[cell])
+  if (bad >= 0) throw damagedPart(name, `the ids of cell ${bad} of segment ${s}`)
+  const all: Id[] = []
+  for (let cell = 0; cell + 1 < starts.length; cell++) {
+    const own = bytes.subarray(ids.starts[cell], ids.starts[cell + 1])
+    const count = (starts[cell + 1] as number) - (starts[cell] as number)
+    if (count > 0) for (const id of readCellIds(header.ids, own, count, name)) all.push(id)
+  }
+  return all
+}
+
+async function loadSegment(
+  model: Model,
+  file: IndexFile,
+  directory: Directory,
+  rows: Uint32Array,
+  { signal, onProgress }: LongCallOptions,
+): Promise<Segment> {
+  const { engine, quantizer } = model
+  const { starts, mask, count, codes: coded, originals: kept, s } = directory
+  const total = coded.place.to - coded.place.from + (kept ? kept.place.to - kept.place.from : 0)
+  let done = 0
+  const progress = (bytes: number): void => {
+    done += bytes
+    if (total > 0) onProgress?.({ phase: 'open', done, total })
+  }
+  const segment = await newSegment(model, starts, async ({ codes, originals, rows: numbers }) => {
+    engine.ints(numbers, count).set(rows)
+    const { codeSize } = quantizer
+    const most = Math.max(1, Math.floor(CHUNK / codeSize))
+    // Two rooms: one is read into while the other is worked on.
+    const room = Math.min(count, most) * codeSize
+    await engine.frame(async (scratch) => {
+      const at = [scratch.alloc(room), scratch.alloc(room)] as const
+      const chunks = [...chunksOf(coded.pieces, most, codeSize)]
+      const fetch = (i: number): Promise<void> => {
+        const chunk = chunks[i]
+        if (!chunk) return Promise.resolve()
+        return fetchRows(engine, file.source, coded, chunk.from, chunk.to, at[(i & 1) as 0 | 1])
+      }
+      // Where memory is not shared it must not grow while it is read into.
+      const ahead = engine.shared
+      let next = fetch(0)
+      for (const [i, { from, to, ranges, i: first }] of chunks.entries()) {
+        await next
+        signal?.throwIfAborted()
+        if (ahead) {
+          next = fetch(i + 1)
+          next.catch(() => {})
+        }
+        const here = at[(i & 1) as 0 | 1]
+        check(await hashRanges(engine, ranges(here), { signal }), coded, first, `the vectors`)
+        await quantizer.write(codes, here, from, to - from, { signal })
+        progress((to - from) * codeSize)
+        if (!ahead) next = fetch(i + 1)
+      }
+    })
+    if (!kept || !originals) return
+    const { rowBytes } = kept
+    for (const { from, to, ranges, i } of chunksOf(kept.pieces, Math.max(1, Math.floor(CHUNK / rowBytes)), rowBytes)) {
+      const here = originals.rows + from * rowBytes
+      await fetchRows(engine, file.source, kept, from, to, here)
+      check(await hashRanges(engine, ranges(here), { signal }), kept, i, 'the vectors kept beside the codes')
+      progress((to - from) * rowBytes)
+    }
+  })
+  if (!mask) return segment
+  try {
+    return withMask(model, segment, mask, countBits(mask, 0, count))
+  } finally {
+    segment.held.release()
+  }
+
+  function check(hashes: BigUint64Array, { checks, pieces }: Section, first: number, what: string): void {
+    const bad = hashes.findIndex((hash, i) => hash !== checks[first + i])
+    if (bad < 0) return
+    const slot = pieces[first + bad] as number
+    const cell = starts.findIndex((_, c) => (starts[c + 1] as number) > slot)
+    throw damagedPart(file.name, `${what} of cell ${cell} of segment ${s}`)
+  }
+}
+
+/** Rows from … to of a section, at an address. */
+export async function fetchRows(
+  engine: Engine,
+  source: ByteSource,
+  { place, rowBytes }: Section,
+  from: number,
+  to: number,
+  at: number,
+): Promise<void> {
+  const bytes = (to - from) * rowBytes
+  if (bytes === 0) return
+  if (engine.shared)
+    return readInto(source, place.from + from * rowBytes, new Uint8Array(engine.memory.buffer, at, bytes))
+  const read = await source.read(place.from + from * rowBytes, place.from + to * rowBytes)
+  new Uint8Array(engine.memory.buffer, at, bytes).set(read)
+}
