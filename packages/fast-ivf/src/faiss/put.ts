@@ -1,0 +1,31 @@
+/** Fields of a file as bytes, little-endian. */
+
+export function letters(text: string): Uint8Array {
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+}
+
+export function u8(value: number): Uint8Array {
+  return Uint8Array.of(value)
+}
+
+export function i32(value: number): Uint8Array {
+  return bytesOf(Int32Array.of(value))
+}
+
+export function f32(value: number): Uint8Array {
+  return bytesOf(Float32Array.of(value))
+}
+
+export function u64(value: number): Uint8Array {
+  return bytesOf(BigUint64Array.of(BigInt(value)))
+}
+
+/** How many, then the numbers. */
+export function counted(values: Float32Array | BigInt64Array): [Uint8Array, Uint8Array] {
+  return [u64(values.length), bytesOf(values)]
+}
+
+/** The bytes where the numbers lie: no copy. */
+export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
