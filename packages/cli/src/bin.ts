@@ -15,6 +15,7 @@ process.stderr.on('error', quietly)
 const code = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
+  ...(!process.stdin.isTTY && { stdin: process.stdin }),
   signal: aborting.signal,
   debug: Boolean(process.env.FAST_IVF_DEBUG),
 })

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { writeVectors } from 'fast-ivf/formats'
 import { afterAll } from 'vitest'
@@ -16,9 +16,18 @@ export interface Outcome {
 }
 
 /** Runs a command line in this process. */
-export async function run(...args: string[]): Promise<Outcome> {
+export function run(...args: string[]): Promise<Outcome> {
+  return runWith({}, ...args)
+}
+
+/** … with something piped in, or to be stopped. */
+export async function runWith(
+  { input, signal }: { input?: string; signal?: AbortSignal },
+  ...args: string[]
+): Promise<Outcome> {
   const [stdout, stderr] = [new Captured(), new Captured()]
-  const code = await main(args, { stdout, stderr })
+  const stdin = input === undefined ? {} : { stdin: Readable.from([input]) }
+  const code = await main(args, { stdout, stderr, ...stdin, ...(signal && { signal }) })
   return { code, out: stdout.text, err: stderr.text }
 }
 

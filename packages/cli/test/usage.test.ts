@@ -36,6 +36,22 @@ test.each([
   [[...both, '--spec', 'IVF8,SQ4', '--rescore-factor', '0'], 'a number from 1 to'],
   [[...both, '--spec', 'IVF8,SQ4', '--rescore-factor', '4', '--keep', 'none'], '--keep none keeps nothing'],
   [[...both, '--spec', 'IVF64,SQ4', 'IVF8,SQ4', '--nprobe', '16,32'], 'nprobe 16 is more than the cells of IVF8,SQ4'],
+  [['build', 'a.npy'], "required option '-o, --output <file>' not specified"],
+  [['build', 'a.npy', '-o', 'x.ivf', '--metric', 'cos'], 'Allowed choices are cosine, ip, l2'],
+  [['build', 'a.npy', '-o', 'x.ivf', '--spec', 'IVF8,Flat', '--keep', 'f16'], '--keep is of specs with codes'],
+  [['build', 'a.npy', '-o', 'x.ivf', '--id-type', 'string'], '--id-type is of --ids; give both'],
+  [['build', 'a.npy', '-o', 'x.ivf', '--sample', '0'], 'an integer of at least 1'],
+  [['add', 'x.ivf'], "missing required argument 'vectors'"],
+  [['add', 'x.ivf', 'a.npy', '--upsert'], 'give them as --ids <file|column>; see fast-ivf add --help'],
+  [['add', 'https://x.test/x.ivf', 'a.npy'], 'https://x.test/x.ivf cannot be replaced; say where'],
+  [['remove', 'x.ivf'], 'there are no ids to remove; name them, or give --ids-file <file>'],
+  [['search', 'x.ivf', 'q.npy', '-k', '0'], 'an integer from 1 to'],
+  [['search', 'x.ivf', 'q.npy', '--resident', 'none'], 'Allowed choices are all, centroids'],
+  [['search', 'x.ivf', 'q.npy', '-o', 'x.csv'], "-o is 'x.csv'; it must end in .jsonl or .npy"],
+  [['search', 'x.ivf', 'q.npy', '--rescore-factor', '2', '--no-rescore'], '--rescore-factor and --no-rescore do not'],
+  [['import', 'a.faiss'], "required option '-o, --output <file>' not specified"],
+  [['export', 'x.ivf', '-o', 'x.h5'], "'x.h5' has no extension of a format; give one of .faiss, .npy"],
+  [['export', 'x.ivf', '-o', 'x'], "'x' has no extension of a format"],
 ])('%j is a usage error: one line, exit code 2', async (args, message) => {
   const { code, out, err } = await run(...args)
   expect(err).toContain(message)
@@ -46,7 +62,9 @@ test.each([
 
 test('without a command the help goes to stderr, exit code 2', async () => {
   const { code, out, err } = await run()
-  expect(err).toMatch(/^Usage: fast-ivf .*evaluate.*convert.*info.*doctor/s)
+  expect(err).toMatch(
+    /^Usage: fast-ivf .*build.*search.*info.*add.*remove.*compact.*verify.*import.*export.*evaluate.*convert.*doctor/s,
+  )
   expect([out, code]).toEqual(['', 2])
 })
 
@@ -54,6 +72,7 @@ test.each([
   [['--help'], /^Usage: fast-ivf \[options\] \[command\]/],
   [['help', 'info'], /^Usage: fast-ivf info/],
   [['evaluate', '--help'], /^Usage: fast-ivf evaluate.*--ratio-threshold.*--json/s],
+  [['build', '--help'], /--sample-first.*Example:\n {2}fast-ivf build/s],
   [['--version'], /^\d+\.\d+\.\d+\n$/],
 ])('%j is data, exit code 0', async (args, pattern) => {
   const { code, out, err } = await run(...args)

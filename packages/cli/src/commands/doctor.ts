@@ -22,6 +22,7 @@ export function addDoctor(program: Command, run: Run): void {
   program
     .command('doctor')
     .description('tell what the library finds on this machine, and check that it computes rightly')
+    .addHelpText('after', '\nExample:\n  fast-ivf doctor --json')
     .action(async () => {
       const { ok, selfCheck: check } = await run(doctor, showDoctor)
       if (!ok) throw new Error(`the self-check failed: ${check.detail}`)

@@ -41,6 +41,7 @@ export function addEvaluate(program: Command, run: Run): void {
     .option('--seed <n>', 'of the training', integer(0, 0xffffffff), 1)
     .option('--limit <rows>', 'use only the first rows of the base', integer(1))
     .option('--single <n>', 'queries to time one at a time', integer(0), 500)
+    .addHelpText('after', '\nExample:\n  fast-ivf evaluate --base base.fbin --queries queries.fbin --spec IVF1024,SQ4')
     .action(async ({ spec: given, ...options }: EvaluateOptions) => {
       const spec = given?.flatMap((text) => text.split(/\s+/).filter(Boolean))
       if (spec) {

@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
-import { type Dtype, formatNames, type VectorBatch, type VectorFile } from 'fast-ivf/formats'
+import type { Dtype, VectorBatch, VectorFile } from 'fast-ivf/formats'
 import { integer } from '../arguments.js'
 import type { Context, Run } from '../context.js'
+import { faissInfo, indexInfo, kindOf, showFaiss, showIndex } from '../index-info.js'
 import { median, percentile } from '../statistics.js'
 import { count, facts, short } from '../text.js'
-import { withVectors } from '../vectors.js'
+import { inputFormats, withVectors } from '../vectors.js'
 
 const FIRST_VALUES = 8
 const BLOCKS = 16 // places of the file that a sample comes from
@@ -38,17 +39,21 @@ interface Sample {
   zeroRows: number
 }
 
-/** `info FILE`: what is in a file of vectors. */
+/** `info FILE`: what is in a file of vectors, or in an index. */
 export function addInfo(program: Command, run: Run): void {
   program
     .command('info')
-    .description('tell what a file of vectors holds')
-    .argument('<file>', `a path or URL: ${formatNames.join(', ')}`)
-    .addOption(new Option('--format <format>', 'where its name and content do not tell').choices(formatNames))
-    .option('--member <name>', 'which array of an npz archive')
+    .description('tell what a file of vectors, an index or a faiss file holds; the vectors of an index are not read')
+    .argument('<file>', `a path or URL: an index (.ivf, .safetensors), .faiss, ${inputFormats.join(', ')}`)
+    .addOption(new Option('--format <format>', 'where its name and content do not tell').choices(inputFormats))
+    .option('--member <name>', 'which array of an npz archive, dataset of an HDF5 file or column of a Parquet file')
     .option('--sample <rows>', 'rows to look at for norms and NaN', integer(1), 1000)
+    .addHelpText('after', '\nExamples:\n  fast-ivf info base.npy\n  fast-ivf info base.ivf --json')
     .action(async (path: string, options: InfoOptions) => {
-      await run((context) => info(path, options, context), showInfo)
+      const kind = options.format === undefined && options.member === undefined ? await kindOf(path) : 'vectors'
+      if (kind === 'index') await run(() => indexInfo(path), showIndex)
+      else if (kind === 'faiss') await run((context) => faissInfo(path, context), showFaiss)
+      else await run((context) => info(path, options, context), showInfo)
     })
 }
 
