@@ -12,20 +12,25 @@ import { compress } from './sections/compress.mjs'
 import { ivf } from './sections/ivf.mjs'
 import { kernels } from './sections/kernels.mjs'
 import { kmeans } from './sections/kmeans.mjs'
+import { life } from './sections/life.mjs'
 import { peers } from './sections/peers.mjs'
 import { pq } from './sections/pq.mjs'
 import { exact, memory, size, startup } from './sections/small.mjs'
+import { storesSection } from './sections/stores.mjs'
 import { setNamed, sets } from './sets/sets.mjs'
 
 const usage = `npm run bench -- [options]
-  --only a,b     sections: kernels, kmeans, ivf, pq, compress, peers, exact, memory, startup, size
+  --only a,b     sections: kernels, kmeans, ivf, pq, compress, peers, exact, memory, startup, size, life, stores
   --sets a,b     sets: ${sets.map((set) => set.name).join(', ')}
   --quick        fewer repeats, fewer peers, two sets (compress: its own, one seed)
   --full         also what takes long: faiss HNSW on every set
   --again        only write the report again from bench/results/results.json
   --publish      copy the pages of what was measured, and their pictures, to docs/`
 
-const sections = { kernels, kmeans, ivf, pq, compress, peers, exact, memory, startup, size }
+const sections = {
+  ...{ kernels, kmeans, ivf, pq, compress, peers, exact, memory, startup, size, life },
+  stores: storesSection,
+}
 const bench = dirname(fileURLToPath(import.meta.url))
 const root = join(bench, '..')
 const results = join(bench, 'results')

@@ -45,3 +45,41 @@ export async function oneByOne(count, call) {
   const at = (/** @type {number} */ share) => Math.round(percentile(times, share) * 1e4) / 1e4
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99), queries: count }
 }
+
+/**
+ * The best of several rounds in which all take their turn, there and back again, so that a slow moment hits all.
+ * Answers seconds by name.
+ *
+ * @template {string} N
+ * @param {number} rounds
+ * @param {Record<N, () => unknown>} calls
+ * @returns {Promise<Record<N, number>>}
+ */
+export async function inTurns(rounds, calls) {
+  const names = /** @type {N[]} */ (Object.keys(calls))
+  const least = /** @type {Record<N, number>} */ ({})
+  for (let round = 0; round < rounds; round++) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      const { seconds } = await timed(calls[name])
+      least[name] = Math.min(least[name] ?? Number.POSITIVE_INFINITY, seconds)
+    }
+  }
+  return least
+}
+
+/**
+ * Milliseconds in the middle, of calls that are made one after another, each by all in turn.
+ *
+ * @template {string} N
+ * @param {number} count
+ * @param {Record<N, (i: number) => unknown>} calls
+ * @returns {Promise<Record<N, number>>}
+ */
+export async function mediansInTurns(count, calls) {
+  const names = /** @type {N[]} */ (Object.keys(calls))
+  const times = names.map(() => /** @type {number[]} */ ([]))
+  for (let i = 0; i < count; i++) {
+    for (const [at, name] of names.entries()) times[at]?.push((await timed(() => calls[name](i))).seconds * 1000)
+  }
+  return /** @type {Record<N, number>} */ (Object.fromEntries(names.map((name, at) => [name, median(times[at] ?? [])])))
+}

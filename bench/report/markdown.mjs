@@ -12,9 +12,9 @@ import { workDiffers } from './work.mjs'
  * The report of one run.
  *
  * @param {any} results
- * @param {{ picture?: string | undefined, compression?: string | undefined }} [links] names of the picture and of the page about compression
+ * @param {{ picture?: string | undefined, compression?: string | undefined, life?: string | undefined }} [links] names of the picture and of the other pages
  */
-export function markdown(results, { picture, compression } = {}) {
+export function markdown(results, { picture, compression, life } = {}) {
   const { node, absent } = results
   const parts = [
     '# Benchmark\n',
@@ -25,6 +25,7 @@ export function markdown(results, { picture, compression } = {}) {
     node.reason && `> ${node.reason}\n`,
     picture && `![Recall against queries per second](${picture})\n`,
     compression && `How much compressors keep, and what it costs: [Compression](${compression}).\n`,
+    life && `What it costs to keep an index, in files and while it changes: [Living indexes](${life}).\n`,
     '## Set out to reach\n',
     aimTable(targets(results)),
     '## At the same recall\n',

@@ -2,14 +2,25 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { calibrationPicture } from './calibration.mjs'
 import { compression } from './compression.mjs'
+import { lifePage } from './life.mjs'
 import { markdown } from './markdown.mjs'
 import { picture } from './picture.mjs'
 import { recallDims } from './recall-dims.mjs'
 import { workOf } from './work.mjs'
 
 /** As they are called where they are written, and where they are published. */
-const written = { report: 'report.md', compression: 'compression.md' }
-const published = { report: 'benchmark.md', compression: 'benchmark-compression.md' }
+const written = { report: 'report.md', compression: 'compression.md', life: 'life.md' }
+const published = {
+  report: 'benchmark.md',
+  compression: 'benchmark-compression.md',
+  life: 'benchmark-life.md',
+}
+/** Those beside the report. */
+const otherPages = /** @type {const} */ (['compression', 'life'])
+const writers = {
+  compression: compressionOf,
+  life: (/** @type {any} */ measured, /** @type {string} */ report) => lifePage(measured, { report }),
+}
 const pictures = { curves: 'recall-qps.svg', dims: 'recall-dims.svg', calibration: 'calibration.svg' }
 
 /**
@@ -37,10 +48,12 @@ export function writePages(measured, folder) {
     const caption = `CompressedFastIVF on ${set}, ${dim} to ${width} components; ${queries} queries, k = ${k}; on the diagonal is right`
     write(pictures.calibration, calibrationPicture(compress.calibration, { caption }))
   }
-  write(written.report, reportOf(measured, has.compress ? written.compression : undefined))
-  if (has.compress) write(written.compression, compressionOf(measured, written.report))
-  write('work.json', `${JSON.stringify(workOf(curves), null, 1)}\n`)
-  return [written.report, ...(has.compress ? [written.compression] : [])]
+  const pages = otherPages.filter((page) => has[page])
+  const links = Object.fromEntries(pages.map((page) => [page, written[page]]))
+  write(written.report, reportOf(measured, links))
+  for (const page of pages) write(written[page], writers[page](measured, written.report))
+  write('work.json', `${JSON.stringify(workOf(curves, measured.life?.work), null, 1)}\n`)
+  return [written.report, ...pages.map((page) => written[page])]
 }
 
 /**
@@ -54,29 +67,33 @@ export function publishPages(measured, folder, docs) {
   mkdirSync(docs, { recursive: true })
   const has = pagesOf(measured)
   const copy = (/** @type {string} */ name) => copyFileSync(join(folder, name), join(docs, name))
-  if (has.compress) writeFileSync(join(docs, published.compression), compressionOf(measured, published.report))
+  for (const page of otherPages) {
+    if (has[page]) writeFileSync(join(docs, published[page]), writers[page](measured, published.report))
+  }
   if (has.dims) copy(pictures.dims)
   if (has.calibration) copy(pictures.calibration)
   if (!has.curves) return
-  // A page of an earlier run stays linked.
-  const linked = existsSync(join(docs, published.compression))
-  writeFileSync(join(docs, published.report), reportOf(measured, linked ? published.compression : undefined))
+  // Pages of earlier runs stay linked.
+  const linked = otherPages.filter((page) => existsSync(join(docs, published[page])))
+  const links = Object.fromEntries(linked.map((page) => [page, published[page]]))
+  writeFileSync(join(docs, published.report), reportOf(measured, links))
   copy(pictures.curves)
 }
 
 /** @param {any} measured */
-function pagesOf({ curves = [], compress }) {
+function pagesOf({ curves = [], compress, life }) {
   return {
     curves: curves.length > 0,
-    compress: compress !== undefined,
+    compression: compress !== undefined,
+    life: life !== undefined,
     dims: compress?.quality.length > 0,
     calibration: compress?.calibration !== undefined,
   }
 }
 
-/** @param {any} measured @param {string | undefined} link */
-function reportOf(measured, link) {
-  return markdown(measured, { picture: pagesOf(measured).curves ? pictures.curves : undefined, compression: link })
+/** @param {any} measured @param {{ compression?: string, life?: string }} links */
+function reportOf(measured, links) {
+  return markdown(measured, { picture: pagesOf(measured).curves ? pictures.curves : undefined, ...links })
 }
 
 /** @param {any} measured @param {string} report */

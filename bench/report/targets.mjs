@@ -1,6 +1,7 @@
 import { least, most } from './aims.mjs'
 import { compressTargets } from './compress-targets.mjs'
 import { isFastIVF, qpsAt } from './curves.mjs'
+import { lifeTargets } from './life-targets.mjs'
 import { specTargets } from './spec-targets.mjs'
 
 /**
@@ -59,6 +60,7 @@ export function targets(results) {
     ),
     ...specTargets(results),
     ...compressTargets(results),
+    ...lifeTargets(results),
     most(
       'peak memory over the vectors while building, MB',
       memo && memo.over / 1e6,

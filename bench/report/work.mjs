@@ -8,25 +8,30 @@ import { isFastIVF, isOfSpec, isOurs } from './curves.mjs'
  * is a change of the algorithm and never of the weather. `data` tells whether two machines looked at the same bytes.
  *
  * @param {import('./curves.mjs').Curve[]} curves
+ * @param {any[]} [life] of the section `life`: filters, and searches in a file
  */
-export function workOf(curves) {
+export function workOf(curves, life = []) {
   const ours = curves.filter((curve) => isOurs(curve) && !curve.installed)
-  const names = [...new Set(ours.map((curve) => curve.set))]
+  const names = [...new Set([...ours, ...life].map(({ set }) => set))]
   const entries = names.map((name) => {
     const here = ours.filter((curve) => curve.set === name)
     const { nlist, metric, base, query } = setNamed(name)
     const fastIVF = here.filter(isFastIVF).at(-1)
     const specs = Object.fromEntries(here.filter(isOfSpec).map((curve) => [seriesOf(curve), countsOf(curve)]))
+    const lives = life.filter((one) => one.set === name)
     return [
       name,
       {
         data: hash(base, query),
         metric,
         nlist,
-        simd: here[0]?.simd,
+        simd: (here[0] ?? lives[0])?.simd,
         k: 10,
         points: fastIVF && countsOf(fastIVF),
         ...(Object.keys(specs).length > 0 && { specs }),
+        ...(lives.length > 0 && {
+          life: lives.map(({ set: _set, simd: _simd, others: _others, ...counts }) => counts),
+        }),
       },
     ]
   })
