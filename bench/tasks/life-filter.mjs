@@ -9,7 +9,7 @@ const nprobes = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128]
 
 /**
  * Searches of which only some ids may be answers, beside searches of all with the same nprobe: the least that finds
- * `level` there. `known` is a filter that was evaluated before, as collections keep them.
+ * `level` there. `known` is a filter that was evaluated before, by `select`.
  */
 await task(async ({ set: name, path, shares, level, k, threads, queries, rounds, singles }) => {
   const { IvfIndex, exactSearch } = await library()
@@ -26,11 +26,12 @@ await task(async ({ set: name, path, shares, level, k, threads, queries, rounds,
     const allowed = pickRows(set.base.n, share)
     const truth = await trueAmong(exactSearch, set, data, allowed, k)
     const filters = filtersOf(allowed, set.base.n)
+    const known = await index.select(filters.set)
     const search = (/** @type {Float32Array} */ asked) => ({
       all: () => index.search(asked, { k, nprobe }),
       set: () => index.search(asked, { k, nprobe, filter: filters.set }),
       predicate: () => index.search(asked, { k, nprobe, filter: filters.predicate }),
-      known: () => index.searchWith(asked, { ...index.settings({ k, nprobe }), filter: filters.known }, {}),
+      known: () => index.search(asked, { k, nprobe, filter: known }),
     })
     const batch = search(data)
     await inTurns(1, batch)
@@ -63,14 +64,9 @@ async function leastReaching(recallOf, level, nlist) {
 /** @param {readonly number[]} allowed @param {number} n */
 function filtersOf(allowed, n) {
   const may = new Uint8Array(n)
-  const rows = new Uint32Array((n + 31) >>> 5)
-  for (const row of allowed) {
-    may[row] = 1
-    rows[row >>> 5] |= 1 << (row & 31)
-  }
+  for (const row of allowed) may[row] = 1
   return {
     set: new Set(allowed),
     predicate: (/** @type {number} */ id) => may[id] === 1,
-    known: { kind: 'rows', rows, slots: new WeakMap() },
   }
 }

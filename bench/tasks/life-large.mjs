@@ -14,6 +14,8 @@ await task(async ({ set: name, spec, keep, n, path, threads }) => {
   const options = { spec, keep, metric, dim, seed: 1, threads, kmeansIterations: 3, kmeansPointsPerCentroid: 32 }
   const index = await IvfIndex.train(mixed(rows, 0, train), options)
   await index.add(batches(rows, n))
+  // So that the vectors of a cell lie together.
+  await index.compact()
   await index.save(path, { sync: false })
   await index.close()
   return { n, dim, spec, keep, bytes: statSync(path).size }

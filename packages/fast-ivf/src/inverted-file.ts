@@ -377,14 +377,17 @@ export abstract class InvertedFile<I extends Id = number> {
     make: (header: IndexFile['header'], options: LifeOptions) => T,
   ): Promise<T> {
     const { asIndexFile, makeFace } = await import('./saved/face.js')
-    const { signal, onProgress, resident, cacheBytes, ...life } = options
+    const { signal, onProgress, resident = 'all', cacheBytes, ...given } = options
+    const stays = checkOneOf('resident', resident, ['all', 'centroids']) === 'centroids'
+    // Searches in a file wait for what they read; workers would take more memory than the index.
+    const life = stays ? { threads: 0, ...given } : given
     const file = await asIndexFile(source)
     try {
       const index = makeFace(file, face, (header) => make(header, life))
       try {
-        if (checkOneOf('resident', resident ?? 'all', ['all', 'centroids']) === 'centroids') {
+        if (stays) {
           const { openStored } = await import('./saved/stored.js')
-          const bytes = checkInteger('cacheBytes', cacheBytes ?? 32 << 20, 0)
+          const bytes = checkInteger('cacheBytes', cacheBytes ?? 8 << 20, 0)
           await index.take((engine) => openStored(engine, file, bytes, options))
         } else {
           const { loadContents } = await import('./saved/open.js')

@@ -22,10 +22,10 @@ export interface OpenOptions extends LifeOptions, LongCallOptions {
   /**
    * 'all' reads the whole file into memory. 'centroids' reads what was learned and where cells are; a search then reads
    * the cells it visits, and checks them, so that an index may be larger than memory or far away; such an index can
-   * be searched only. Default 'all'.
+   * be searched only, and `threads` is 0 unless given. Default 'all'.
    */
   resident?: 'all' | 'centroids'
-  /** With 'centroids': bytes of cells that are kept for later searches. Default 32 MB. */
+  /** With 'centroids': bytes of cells that are kept for later searches. Default 8 MB. */
   cacheBytes?: number
 }
 

@@ -81,6 +81,7 @@ function bytesCheck(exports: WebAssembly.Exports, memory: WebAssembly.Memory): (
     squared: 0,
     compared: 0,
     seeds: 0,
+    masked: 0,
     norms: 0,
   }
   writeRecord(memory.buffer, record, 'Scan', { visits: visit, ...table, k: HEAP, ...room, ...unused })

@@ -1,7 +1,8 @@
 import { loadRows } from '../engine/load.js'
 import { toMatrix } from '../engine/vectors.js'
 import type { Model } from '../ivf/model.js'
-import { copyOriginals, keepRows, type Originals } from '../ivf/originals.js'
+import { keepRows, type Originals } from '../ivf/originals.js'
+import { AS_THEY_ARE, pick } from '../ivf/pick.js'
 import type { LongCallOptions } from '../options.js'
 import { decodeProduct, decodeScalar } from './codes.js'
 import type { FaissRefined } from './take-apart.js'
@@ -29,8 +30,9 @@ export async function keepRefined(
       const origin = (row: number): number => from + row
       await loadRows(engine, { ...vectors, origin }, 0, to - from, at, { name, normalize: false, signal })
       await keepRows(engine, kept, at, 0, to - from, dim, { name, origin, signal })
-      const memory = new Uint8Array(engine.memory.buffer)
-      for (let row = from; row < to; row++) copyOriginals(memory, kept, row - from, originals, slots[row] as number, 1)
+      const [own, places] = [Uint32Array.from({ length: to - from }, (_, i) => i), slots.subarray(from, to)]
+      const moved = { kept: AS_THEY_ARE, from: kept.rows, dim: kept.rowBytes / 4, slots: own, places }
+      await pick(scratch, { ...moved, rows: originals.rows }, { signal })
       onProgress?.({ phase: 'open', done: to * originals.rowBytes, total: count * originals.rowBytes })
     }
   })

@@ -50,14 +50,14 @@ export function eachBit(words: Uint32Array, from: number, to: number, each: (i: 
 
 const CHUNK = 16 // slots: what the narrowest kernel computes at a time
 
-/** Parts of from … to that hold all bits that are set, without long stretches where none is. */
-export function chunksOf(words: Uint32Array, from: number, to: number): { from: number; to: number }[] {
+/** Parts of from … to that hold all bits that are set, without stretches of more than `gap` where none is. */
+export function chunksOf(words: Uint32Array, from: number, to: number, gap: number): { from: number; to: number }[] {
   const found: { from: number; to: number }[] = []
   for (let chunk = Math.floor(from / CHUNK); chunk * CHUNK < to; chunk++) {
     const [first, last] = [Math.max(from, chunk * CHUNK), Math.min(to, (chunk + 1) * CHUNK)]
     if (countBits(words, first, last) === 0) continue
     const before = found.at(-1)
-    if (before && before.to === first) before.to = last
+    if (before && first - before.to <= gap) before.to = last
     else found.push({ from: first, to: last })
   }
   return found

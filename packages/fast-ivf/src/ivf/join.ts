@@ -1,8 +1,8 @@
 import { chunkRows } from '../engine/load.js'
 import type { LongCallOptions } from '../options.js'
-import { countBits, hasBit, wordsFor } from './bits.js'
+import { countBits, eachBit, wordsFor } from './bits.js'
 import type { Model } from './model.js'
-import { copyOriginals } from './originals.js'
+import { AS_THEY_ARE, pick } from './pick.js'
 import { newSegment, type Segment } from './segment.js'
 
 /** One segment of several, without the vectors that are gone; in each cell those of earlier segments come first. */
@@ -11,51 +11,83 @@ export async function joinSegments(
   parts: readonly Segment[],
   options: LongCallOptions,
 ): Promise<Segment> {
-  const { engine, quantizer } = model
+  const { quantizer } = model
   const { signal } = options
   const { codeSize } = quantizer
   const masks = new Map(parts.map((part) => [part, maskOf(model, part)]))
   const starts = joinedStarts(model.nlist, parts, masks)
   const total = parts.reduce((sum, { alive }) => sum + alive, 0)
   const most = chunkRows(codeSize / 4)
-  return newSegment(model, starts, ({ codes, originals, rows: numbers }) =>
-    engine.frame(async (scratch) => {
-      const room =
-        Math.min(
-          most,
-          parts.reduce((sum, { count }) => sum + count, 0),
-        ) * codeSize
-      const [read, kept] = [scratch.alloc(room), scratch.alloc(room)]
-      let slot = 0
-      for (const runs of blocksOf(parts, most)) {
-        const at = new Map<Segment, number>()
-        let filled = 0
-        for (const { from, first, count } of spansOf(runs)) {
-          await quantizer.read(from.codes, read + filled * codeSize, first, count, { signal })
-          // Where slot 0 would be.
-          at.set(from, read + (filled - first) * codeSize)
-          filled += count
+  return newSegment(model, starts, async ({ codes, originals, rows: numbers }) => {
+    let slot = 0
+    for (const runs of blocksOf(parts, most)) {
+      const { moves, count } = movesOf(runs, masks)
+      await model.engine.frame(async (scratch) => {
+        const kept = scratch.alloc(count * codeSize)
+        for (const { from, first, size, slots, places } of moves) {
+          const read = scratch.alloc(size * codeSize)
+          await quantizer.read(from.codes, read, first, size, { signal })
+          const move = async (at: number, rowBytes: number, to: number): Promise<void> =>
+            pick(scratch, { kept: AS_THEY_ARE, from: at, dim: rowBytes / 4, slots, places, rows: to }, { signal })
+          // Slot 0 of what was read lies where addresses wrap, if it lies anywhere.
+          await move(read - first * codeSize, codeSize, kept)
+          await move(from.rows, 4, numbers + slot * 4)
+          if (!originals || !from.originals) continue
+          const { rowBytes } = originals
+          await move(from.originals.rows, rowBytes, originals.rows + slot * rowBytes)
         }
-        const bytes = new Uint8Array(engine.memory.buffer)
-        const own = engine.ints(numbers, total)
-        let count = 0
-        for (const { from, ...run } of runs) {
-          const old = engine.ints(from.rows, from.count)
-          for (const { first, count: size } of keptRuns(masks.get(from), run.first, run.count)) {
-            const rows = (at.get(from) as number) + first * codeSize
-            bytes.copyWithin(kept + count * codeSize, rows, rows + size * codeSize)
-            for (let i = 0; i < size; i++) own[slot + count + i] = old[first + i] as number
-            if (originals && from.originals) copyOriginals(bytes, from.originals, first, originals, slot + count, size)
-            count += size
-          }
-        }
-        if (count > 0) await quantizer.write(codes, kept, slot, count, { signal })
-        slot += count
-        if (total > 0) options.onProgress?.({ phase: 'compact', done: slot, total })
-      }
-    }),
-  )
+        await quantizer.write(codes, kept, slot, count, { signal })
+      })
+      slot += count
+      if (total > 0) options.onProgress?.({ phase: 'compact', done: slot, total })
+    }
+  })
 }
+
+/** What goes from one segment into a block: of the slots first … first + size, those that are there, and where to. */
+interface Move {
+  from: Segment
+  first: number
+  size: number
+  slots: Uint32Array
+  places: Uint32Array
+}
+
+function movesOf(
+  runs: readonly SlotRun[],
+  masks: ReadonlyMap<Segment, Uint32Array | undefined>,
+): { moves: Move[]; count: number } {
+  const moves = new Map<Segment, Move & { filled: number }>()
+  for (const { from, first, count } of runs) {
+    const move = moves.get(from)
+    // The cells of a block follow each other, so what it takes of a segment is one stretch.
+    if (move) move.size += count
+    else moves.set(from, { from, first, size: count, slots: NONE, places: NONE, filled: 0 })
+  }
+  for (const move of moves.values()) {
+    move.slots = new Uint32Array(move.size)
+    move.places = new Uint32Array(move.size)
+  }
+  let place = 0
+  for (const { from, first, count } of runs) {
+    const move = moves.get(from) as Move & { filled: number }
+    const take = (slot: number): void => {
+      move.slots[move.filled] = slot
+      move.places[move.filled++] = place++
+    }
+    const mask = masks.get(from)
+    if (mask) eachBit(mask, first, first + count, take)
+    else for (let slot = first; slot < first + count; slot++) take(slot)
+  }
+  const taken = [...moves.values()].map(({ filled, ...move }) => ({
+    ...move,
+    slots: move.slots.subarray(0, filled),
+    places: move.places.subarray(0, filled),
+  }))
+  return { moves: taken, count: place }
+}
+
+const NONE = new Uint32Array(0)
 
 /** Slots of one segment that follow each other in the joined one, too. */
 interface SlotRun {
@@ -88,17 +120,6 @@ function* blocksOf(parts: readonly Segment[], most: number): Generator<SlotRun[]
   if (filled > 0) yield block
 }
 
-/** What a block takes of each segment: cells follow each other there, so it is one stretch. */
-function spansOf(runs: readonly SlotRun[]): SlotRun[] {
-  const spans = new Map<Segment, SlotRun>()
-  for (const run of runs) {
-    const span = spans.get(run.from)
-    if (span) span.count += run.count
-    else spans.set(run.from, { ...run })
-  }
-  return [...spans.values()]
-}
-
 /** A copy: memory may grow meanwhile. */
 function maskOf({ engine }: Model, { mask, count }: Segment): Uint32Array | undefined {
   return mask === 0 ? undefined : engine.ints(mask, wordsFor(count)).slice()
@@ -120,20 +141,4 @@ function joinedStarts(
     starts[cell + 1] = (starts[cell] as number) + count
   }
   return starts
-}
-
-/** Runs of slots whose vectors are there. */
-function* keptRuns(
-  mask: Uint32Array | undefined,
-  first: number,
-  count: number,
-): Generator<{ first: number; count: number }> {
-  if (!mask) yield { first, count }
-  const end = mask ? first + count : first
-  for (let slot = first; slot < end; slot++) {
-    if (!hasBit(mask as Uint32Array, slot)) continue
-    const from = slot
-    while (slot < end && hasBit(mask as Uint32Array, slot)) slot++
-    yield { first: from, count: slot - from }
-  }
 }

@@ -3,12 +3,14 @@ import type { RunOptions } from '../engine/executor.js'
 import { createFlat } from '../quantizers/flat/flat.js'
 import type { SearchResult } from '../result.js'
 import type { Allowed } from './allowed.js'
-import { eachBit } from './bits.js'
+import { countBits, eachBit } from './bits.js'
 import type { QueryRows } from './choose.js'
+import type { Contents } from './contents.js'
 import { finishSearch } from './finish.js'
+import { joinSegments } from './join.js'
 import type { Model } from './model.js'
 import { beginSearch, scan } from './scan.js'
-import type { Segment } from './segment.js'
+import { type Segment, withMask } from './segment.js'
 import { canReadVectors, readVectors } from './vectors.js'
 import { VISIT_QUERIES } from './visits.js'
 
@@ -16,6 +18,10 @@ import { VISIT_QUERIES } from './visits.js'
 const FETCH = 4
 /** Since it finds all, it may take this much longer than a search without a filter. */
 const AS_LONG = 1.5
+/** Multiply-adds for which a byte can be moved. */
+const MOVE = 4
+/** What is brought together is scanned in so little time that more cells than otherwise are visited. */
+const MORE = -0.2
 /** Vectors of one work item. */
 const TILE = 512
 
@@ -29,6 +35,40 @@ export function worthMatching(
   const { scan } = model.quantizer
   const scanned = nq * (nprobe / model.nlist) * size * scan.cost
   return count <= k || count * (nq + FETCH) * model.dim <= AS_LONG * scanned
+}
+
+/**
+ * Whether it takes less time to bring the codes of what is allowed together, cell by cell, than to pass over the others
+ * in every cell that is visited.
+ */
+export function worthGathering(
+  { nlist, quantizer }: Model,
+  { count, size }: Allowed,
+  { nq, nprobe }: { nq: number; nprobe: number },
+): boolean {
+  const moved = size * quantizer.codeSize + count * quantizer.codeSize
+  const scanned = nq * (nprobe / nlist) * size * quantizer.scan.cost
+  return !quantizer.exact && count * 16 <= size && MOVE * moved <= scanned
+}
+
+/** What is allowed as a segment of its own, which the caller releases, and how many cells to visit of it. */
+export async function gather(
+  { model, segments }: Contents,
+  { masks, cells, count, size }: Allowed,
+  nprobe: number,
+  options: RunOptions,
+): Promise<{ segment: Segment; allowed: Allowed; nprobe: number }> {
+  const masked = segments.map((segment, i) => {
+    const mask = masks[i] as Uint32Array
+    return withMask(model, segment, mask, countBits(mask, 0, segment.count))
+  })
+  try {
+    const segment = await joinSegments(model, masked, { signal: options.signal })
+    const more = Math.min(model.nlist, Math.ceil(nprobe * (count / size) ** MORE))
+    return { segment, allowed: { masks: [], cells, count, size }, nprobe: more }
+  } finally {
+    for (const { held } of masked) held.release()
+  }
 }
 
 /**

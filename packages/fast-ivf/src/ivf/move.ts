@@ -4,7 +4,7 @@ import { chunkRows } from '../engine/load.js'
 import type { LongCallOptions } from '../options.js'
 import { celledRows, codedRows } from './coded-rows.js'
 import type { Model } from './model.js'
-import { copyOriginals } from './originals.js'
+import { AS_THEY_ARE, pick } from './pick.js'
 import { newSegment, rangeOf, type Segment } from './segment.js'
 
 /** The cell of each slot under the next model, and the slots whose cell is another one. */
@@ -63,8 +63,9 @@ export async function moveInto(
       const old = engine.ints(segment.rows, count)
       engine.ints(numbers, count).set(order.map((slot) => old[slot] as number))
       if (originals && segment.originals) {
-        const memory = new Uint8Array(engine.memory.buffer)
-        for (const [to, slot] of order.entries()) copyOriginals(memory, segment.originals, slot, originals, to, 1)
+        const { rowBytes, rows: from } = segment.originals
+        const picked = { kept: AS_THEY_ARE, from, dim: rowBytes / 4, slots: order, rows: originals.rows }
+        await pick(scratch, picked, { signal })
       }
       // Exact codes are had slot by slot where they are needed; others are small, and read whole.
       const all = exact ? 0 : scratch.alloc(count * codeSize)
@@ -74,7 +75,7 @@ export async function moveInto(
         const slots = order.subarray(from, Math.min(count, from + chunk))
         await engine.frame(async (own) => {
           const rows = own.alloc(slots.length * codeSize)
-          if (exact) await pickExact(model, segment, slots, rows, options)
+          if (exact) await pick(own, { kept: 0, from: segment.codes.codes, dim: model.width, slots, rows }, { signal })
           else {
             const bytes = new Uint8Array(engine.memory.buffer)
             for (const [i, slot] of slots.entries()) {
@@ -88,24 +89,6 @@ export async function moveInto(
       }
     }),
   )
-}
-
-/** Exact codes are vectors in panels. */
-async function pickExact(
-  { engine, width }: Model,
-  { codes }: Segment,
-  slots: Uint32Array,
-  rows: number,
-  { signal }: LongCallOptions,
-): Promise<void> {
-  await engine.frame((own) => {
-    const [count, block] = [slots.length, 64]
-    const list = own.alloc(count * 4)
-    engine.ints(list, count).set(slots)
-    const record = own.record('Pick', { kept: 0, from: codes.codes, dim: width, slots: list, count, block, rows })
-    const task = { kernel: 'pickRows', record, count: Math.ceil(count / block) } as const
-    return engine.run(task, { cost: count * width * 4, signal })
-  })
 }
 
 /** Encodes those of the slots that moved over their places among the rows. */

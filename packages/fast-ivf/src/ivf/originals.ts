@@ -72,19 +72,6 @@ export async function keepRows(
   )
 }
 
-/** Copies rows as they are. Both keep the same form and dim. `memory`: all of the engine's. */
-export function copyOriginals(
-  memory: Uint8Array,
-  from: Originals,
-  fromSlot: number,
-  to: Originals,
-  toSlot: number,
-  count: number,
-): void {
-  const at = from.rows + fromSlot * from.rowBytes
-  memory.copyWithin(to.rows + toSlot * to.rowBytes, at, at + count * from.rowBytes)
-}
-
 /** Bytes of `count` rows. */
 export function originalsBytes(originals: Originals | undefined, count: number): number {
   return originals === undefined ? 0 : originals.rowBytes * count

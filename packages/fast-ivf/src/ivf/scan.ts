@@ -100,6 +100,8 @@ export function scan(
     const most = visits.reduce((max, visit) => Math.max(max, visit.count), 1)
     const bytes = Math.ceil(packed(most) / 16) * 16
     const products = sums(most)
+    const masked = visits.reduce((max, { store, from, to }) => (store.mask ? Math.max(max, to - from) : max), 0)
+    const used = bytes + products * 4 + bound.seeds * 8
     const record = own.record('Scan', {
       visits: writeVisits(own, visits),
       ...prepared,
@@ -110,7 +112,8 @@ export function scan(
       heapStride,
       products,
       packed: bytes,
-      ...lanesOf(own, cost, bytes + products * 4 + bound.seeds * 8),
+      masked: used,
+      ...lanesOf(own, cost, used + masked * 4),
       ...bound,
       queries,
       vectorDim: dim,

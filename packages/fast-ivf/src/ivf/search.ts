@@ -42,9 +42,18 @@ export async function searchSegments(
   const k = Math.max(1, Math.min(wanted, size))
   const perQuery = (dim + width) * 4 + nprobe * 20 + quantizer.preparedBytes + k * 8 * LANES
   const block = Math.max(64, Math.floor(BLOCK_BYTES / perQuery))
-  for (let from = 0; from < queries.rows; from += block) {
-    const to = Math.min(from + block, queries.rows)
-    await engine.frame((scratch) => searchBlock(scratch, from, to))
+  const asked = { nq: queries.rows, nprobe, k: settings.k }
+  const comparing = matches && allowed && !confidence && matches.worthMatching(model, allowed, asked)
+  const gathering = matches && allowed && !comparing && matches.worthGathering(model, allowed, asked)
+  const gathered = gathering ? await matches.gather(contents, allowed, nprobe, { signal }) : undefined
+  const searched = gathered ? [gathered.segment] : segments
+  try {
+    for (let from = 0; from < queries.rows; from += block) {
+      const to = Math.min(from + block, queries.rows)
+      await engine.frame((scratch) => searchBlock(scratch, from, to))
+    }
+  } finally {
+    gathered?.segment.held.release()
   }
   progress(queries.rows)
   return result
@@ -61,7 +70,7 @@ export async function searchSegments(
     await loadProjected(model, queries, from, to, loaded, { norms, codedNorms, name: 'queries', signal })
     const given = { rows: loaded.given, norms, nq }
     const coded = { rows: loaded.coded, norms: codedNorms, nq }
-    if (matches && allowed && !confidence && matches.worthMatching(model, allowed, { nq, nprobe, k: settings.k })) {
+    if (comparing) {
       work.vectors += await matches.searchMatches(scratch, model, segments, allowed, given, k, result, from, { signal })
       return
     }
@@ -69,16 +78,16 @@ export async function searchSegments(
     const found = await searchRows(
       scratch,
       model,
-      segments,
+      searched,
       { given, coded },
-      { ...rows, k, allowed },
+      { ...rows, k, ...(gathered && { nprobe: gathered.nprobe }), allowed: gathered?.allowed ?? allowed },
       { signal },
       onItems,
     )
     const finish = finishOf(rescore)
     // Slots become ids here, unless errors are wanted, which are the slots' own.
     const answered = await finishSearch(found.search, confidence ? [] : found.stores, finish, result, from, { signal })
-    if (confidence) nameAndJudge(model, segments, found.probes, result, from)
+    if (confidence) nameAndJudge(model, searched, found.probes, result, from)
     work.vectors += found.work.vectors
     work.cells += found.work.cells
     work.rescored += found.work.rescored

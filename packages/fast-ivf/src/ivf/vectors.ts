@@ -2,9 +2,8 @@ import type { Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import { IvfError } from '../errors.js'
 import type { Model } from './model.js'
+import { pick } from './pick.js'
 import type { Segment } from './segment.js'
-
-const BLOCK = 64 // rows per item
 
 /** Whether vectors are there as they were given, but for the rounding of what is kept. */
 export function canReadVectors({ keep, exact }: Model): boolean {
@@ -23,19 +22,13 @@ export async function readVectors(
   slots: Uint32Array,
   options: RunOptions = {},
 ): Promise<number> {
-  const { engine, dim, exact } = model
+  const { dim, exact } = model
   const { originals, codes } = segment
   const count = slots.length
   if (!exact && !originals) return decode(scratch, model, segment, slots, options)
   const rows = scratch.alloc(count * dim * 4)
-  await engine.frame((own) => {
-    const list = own.alloc(count * 4)
-    engine.ints(list, count).set(slots)
-    const from = originals ? { kept: originals.form, from: originals.rows } : { kept: 0, from: codes.codes }
-    const record = own.record('Pick', { ...from, dim, slots: list, count, block: BLOCK, rows })
-    const items = Math.ceil(count / BLOCK)
-    return engine.run({ kernel: 'pickRows', record, count: items }, { cost: count * dim * 4, ...options })
-  })
+  const from = originals ? { kept: originals.form, from: originals.rows } : { kept: 0, from: codes.codes }
+  await pick(scratch, { ...from, dim, slots, rows }, options)
   return rows
 }
 

@@ -1,6 +1,6 @@
 import { F16, F32, fromHalves, PANELS, rowBytes } from './originals.kernel'
 
-/** Vectors of some slots, as rows of floats. */
+/** Vectors of some slots, as rows of floats; with F32, rows of any 4-byte numbers. */
 @unmanaged
 export class Pick {
   kept: u32 // PANELS, F32, F16 or INT8
@@ -9,7 +9,8 @@ export class Pick {
   slots: usize // count slots
   count: u32
   block: u32 // rows per item
-  rows: usize // out: count × dim
+  places: usize // count: which row each becomes; 0: one after the other
+  rows: usize // out: rows of dim floats
 }
 
 /** Item: a block of rows. */
@@ -18,7 +19,8 @@ export function pickRows(record: usize, from: u32, to: u32, lane: u32): void {
   const dim = p.dim
   for (let i = from * p.block, end = min(to * p.block, p.count); i < end; i++) {
     const slot = load<u32>(p.slots + ((<usize>i) << 2))
-    const out = p.rows + ((<usize>i * dim) << 2)
+    const place = p.places ? load<u32>(p.places + ((<usize>i) << 2)) : i
+    const out = p.rows + ((<usize>place * dim) << 2)
     if (p.kept == PANELS) fromPanel(p.from + ((<usize>(slot >> 3) * dim) << 5) + ((<usize>(slot & 7)) << 2), dim, out)
     else {
       const row = p.from + <usize>slot * rowBytes(p.kept, dim)

@@ -45,7 +45,8 @@ export class Scan {
   kept: u32 // form of the originals
   squared: u32 // 1: exact distances are Σ(x − q)²; 0: −⟨q, x⟩
   compared: usize // per lane, 64 bytes apart: how many exact comparisons were made
-  seeds: u32 // estimates that are compared to find a first limit; scratch has room for a heap of so many at its end
+  seeds: u32 // estimates that are compared to find a first limit; scratch has room for a heap of so many after products
+  masked: u32 // where in the scratch of a lane the rest begins: 4 bytes per slot of the largest visit with a mask
   norms: usize // squared norms of the queries
 }
 
@@ -65,40 +66,54 @@ export function queryOf(v: Visit, i: u32): u32 {
 }
 
 /**
- * Offers `count` slots from `first` (of the segment) to the i-th query of the visit. sums: one per slot, which become
- * distances: share · add + near − scale · (unit · sum + offset).
+ * The address of what is added to the distances of the visit's slots, from the first of them on; infinite for those
+ * that may be no answers. To be asked for once per visit.
  */
-export function offerSums(s: Scan, v: Visit, i: u32, sums: usize, first: u32, count: u32, lane: u32): void {
+export function addsOf(s: Scan, v: Visit, lane: u32): usize {
+  const adds = v.factors + ((<usize>v.from) << 2)
+  if (!v.mask) return adds
+  const masked = s.scratch + <usize>lane * s.scratchStride + s.masked
+  const count = v.to - v.from
+  memory.copy(masked, adds, (<usize>count) << 2)
+  dropSlots(v.mask, v.from, count, masked)
+  return masked
+}
+
+/**
+ * Offers `count` slots from `first` (of the segment) to the i-th query of the visit. sums: one per slot, which become
+ * distances: share · add + near − scale · (unit · sum + offset); `adds` is what `addsOf` told.
+ */
+export function offerSums(s: Scan, v: Visit, i: u32, adds: usize, sums: usize, first: u32, count: u32, lane: u32): void {
   const query = queryOf(v, i)
   const heap = s.heaps + <usize>lane * s.heapStride + ((<usize>query * s.k) << 3)
-  toDistances(s, v, i, query, sums, first, count)
-  if (v.mask) dropSlots(v.mask, first, count, sums, Infinity)
+  toDistances(s, v, i, adds + ((<usize>(first - v.from)) << 2), query, sums, first, count)
   if (!s.limits) offerDistances(sums, count, v.slot + first, heap, s.k)
   else offerBounded(s, v, i, query, sums, first, count, heap, lane)
 }
 
-function toDistances(s: Scan, v: Visit, i: u32, query: u32, sums: usize, first: u32, count: u32): void {
+function toDistances(s: Scan, v: Visit, i: u32, add: usize, query: u32, sums: usize, first: u32, count: u32): void {
   const base: f32 = v.near ? load<f32>(v.near + ((<usize>i) << 2)) : 0
   const share: f32 = v.share ? load<f32>(v.share + ((<usize>i) << 2)) : 1
   const unit: f32 = s.units ? load<f32>(s.units + ((<usize>query) << 3)) : 1
   const offset: f32 = s.units ? load<f32>(s.units + ((<usize>query) << 3), 4) : 0
   const scaled = s.nfactors > 1
-  const step = (<usize>v.stride) << 2
-  let add = v.factors + ((<usize>first) << 2)
+  let scale = v.factors + ((<usize>v.stride + first) << 2)
   const b = f32x4.splat(base), h = f32x4.splat(share), u = f32x4.splat(unit), o = f32x4.splat(offset)
   const end = sums + ((<usize>count) << 2)
   const fours = sums + ((<usize>(count & ~3)) << 2)
   for (; sums < fours; sums += 16) {
     let p = f32x4.add(f32x4.mul(u, v128.load(sums)), o)
-    if (scaled) p = f32x4.mul(p, v128.load(add + step))
+    if (scaled) p = f32x4.mul(p, v128.load(scale))
     v128.store(sums, f32x4.sub(f32x4.add(f32x4.mul(v128.load(add), h), b), p))
     add += 16
+    scale += 16
   }
   for (; sums < end; sums += 4) {
     let p = unit * load<f32>(sums) + offset
-    if (scaled) p *= load<f32>(add + step)
+    if (scaled) p *= load<f32>(scale)
     store<f32>(sums, load<f32>(add) * share + base - p)
     add += 4
+    scale += 4
   }
 }
 

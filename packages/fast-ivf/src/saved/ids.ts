@@ -1,4 +1,3 @@
-import { IvfError } from '../errors.js'
 import type { IdKind, IdTable } from '../ivf/ids.js'
 import type { Id } from '../options.js'
 import { damaged } from './layout.js'

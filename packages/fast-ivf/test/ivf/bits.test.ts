@@ -61,7 +61,7 @@ test('chunks hold all that is set, lie apart and in order, and hold no 16 in a r
   fc.assert(
     fc.property(any, ({ count, members, from, to }) => {
       const words = wordsOf(members, count)
-      const chunks = chunksOf(words, from, to)
+      const chunks = chunksOf(words, from, to, 0)
       const inside = (i: number): boolean => chunks.some((chunk) => chunk.from <= i && i < chunk.to)
       for (const i of members) if (i >= from && i < to) expect(inside(i)).toBe(true)
       let end = from - 1

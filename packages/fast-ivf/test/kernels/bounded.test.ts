@@ -66,7 +66,8 @@ function compare(m: Machine, c: Case & { never: boolean }): void {
   const [heaps, heapStride, seeds, lane] = [m.room(2 * nq * k * 2), nq * k * 8, c.seeds * k, 1]
   m.run('clearHeaps', m.record('Heaps', { heaps, k }), 2 * nq)
   const [packed, products] = [1024 + 64 * nq, 32 * nq * 5]
-  const scratchStride = packed + products * 4 + seeds * 8
+  const masked = packed + products * 4 + seeds * 8
+  const scratchStride = masked + 4 * (count - before)
   const mask = c.masked ? randomMask(count, random) : undefined
   const visit = m.sparse('Visit', {
     ...{
@@ -83,7 +84,7 @@ function compare(m: Machine, c: Case & { never: boolean }): void {
     ...{ visits: visit, tables: putBytes(m, tables), tableSize: WIDTH, dim: WIDTH, bits: 8, group: 2, nfactors: 4 },
     ...{ k, heaps, heapStride, scratch: m.room(scratchStride / 2), scratchStride, packed, products },
     ...{ limits: m.put(limits), epsilon, queries: m.put(queries.rows), vectorDim: dim, kept: FORMS.f32 },
-    ...{ squared: +squared, compared, seeds, norms: m.put(norms) },
+    ...{ squared: +squared, compared, seeds, masked: masked, norms: m.put(norms) },
   })
   m.run('scanQuads', record, 1, lane)
   let least = 0

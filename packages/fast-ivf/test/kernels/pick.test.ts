@@ -42,7 +42,7 @@ function pickAndCompare(m: Machine, form: Form, { dim, seed, stored, count, bloc
   const rows = m.room(count * dim)
   const kept = form === 'panels' ? PANELS : FORMS[form]
   const from = putOriginals(m, table, kept)
-  const record = m.record('Pick', { kept, from, dim, slots: m.putInts(slots), count, block, rows })
+  const record = m.record('Pick', { kept, from, dim, slots: m.putInts(slots), places: 0, count, block, rows })
   m.run('pickRows', record, Math.ceil(count / block))
   const wanted = slots.flatMap((slot) => {
     const row = rowOf(table, slot)

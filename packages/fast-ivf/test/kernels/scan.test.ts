@@ -6,6 +6,8 @@ import { putMask, randomMask } from './mask.js'
 import { type Near, nearest, panelsOf, rowOf, sorted, squaredDistance } from './reference.js'
 
 const [EXACT, KNOWN] = [1, 4]
+/** Slots of a cell. */
+const LARGEST = 40
 const dims = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 40 }) }, fc.integer({ min: 41, max: 1025 }))
 const any = fc.record({
   dim: dims,
@@ -93,11 +95,13 @@ function scanAndFinish(
   m.run('clearHeaps', m.record('Heaps', { heaps, k }), nq * lanes)
   const packed = Math.ceil(nq / 4) * 4 * dim * 4
   const products = Math.ceil(nq / 4) * 4 * 16 * strip
-  const scratchStride = packed + products * 4
+  const scratched = packed + products * 4
+  const scratchStride = scratched + 4 * LARGEST
   const at = m.put(queries.rows)
   const record = m.sparse('Scan', {
     ...{ visits: m.putInts(visits.flat()), tables: at, tableSize: dim * 4, dim, group, nfactors: 1, k },
     ...{ heaps, heapStride, scratch: m.room((scratchStride / 4) * lanes), scratchStride, products, packed },
+    masked: scratched,
   })
   // In any order: of equals, the one seen first is not always the one that stays.
   const order = visits.map((_, item) => ({ item, turn: random() })).sort((a, b) => a.turn - b.turn)

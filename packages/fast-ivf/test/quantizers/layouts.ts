@@ -85,7 +85,8 @@ export function scanAll(m: Machine, c: ScanCase): { queries: number[]; from: num
   const slot = random() % 1000
   const k = Math.max(1, ...c.sizes)
   const stride = (c.factors[0] as Float32Array).length
-  const scratchStride = c.packed + c.products * 4 + 64
+  const masked = c.packed + c.products * 4 + 64
+  const scratchStride = masked + 4 * k
   const codes = putBytes(m, c.codes)
   const factors = m.put(Float32Array.from(c.factors.flatMap((factor) => [...factor])))
   const scratch = m.room((scratchStride / 4) * 2)
@@ -106,7 +107,7 @@ export function scanAll(m: Machine, c: ScanCase): { queries: number[]; from: num
       visits: m.sparse('Visit', { ...visit, near: 0, apart: 0, count: c.nq }),
       ...shared,
       ...{ dim: c.dim, bits: c.bits, group: 2, nfactors: c.factors.length, k, heaps, heapStride },
-      ...{ scratch, scratchStride, packed: c.packed, products: c.products },
+      ...{ scratch, scratchStride, packed: c.packed, products: c.products, masked },
     }
     m.run(c.kernel, m.sparse('Scan', scan), 1, lane)
     const first = slot + from

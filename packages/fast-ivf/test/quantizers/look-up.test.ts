@@ -159,6 +159,7 @@ function scan(
   const numbersOf = Array.from({ length: count }, (_, i) => count - 1 - i)
   const heaps = machine.room(2 * count * nearest * 2)
   const lane = 1
+  const masked = packed + products * 4
   machine.run('clearHeaps', machine.record('Heaps', { heaps, k: nearest }), 2 * count)
   const visit = machine.sparse('Visit', {
     ...{ codes: codesAt, stride: add.length, originals: 0, slot: 1000, from, to, apart: 0, count },
@@ -171,9 +172,9 @@ function scan(
     ...{ visits: visit, tableSize: (m << bits) * 4, dim: m, bits, levels: 0, group: 2, nfactors: 1, k: nearest },
     tables: machine.put(tables),
     units: c.units ? machine.put(units) : 0,
-    ...{ heaps, heapStride: count * nearest * 8, packed, products },
-    scratchStride: packed + products * 4,
-    scratch: machine.room((2 * (packed + products * 4)) / 4),
+    ...{ heaps, heapStride: count * nearest * 8, packed, products, masked },
+    scratchStride: masked + 4 * (to - from),
+    scratch: machine.room((2 * (masked + 4 * (to - from))) / 4),
   })
   machine.run('scanLookUp', record, 1, lane)
   return Array.from({ length: count }, (_, q) => {

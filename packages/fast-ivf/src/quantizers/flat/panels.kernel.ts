@@ -1,7 +1,6 @@
-import { dropSlots } from '../../kernels/mask.kernel'
 import { pack, strip } from '../../kernels/strip.kernel'
 import { offer } from '../../kernels/topk.kernel'
-import { queryOf, Scan, visitOf } from '../../kernels/visit.kernel'
+import { addsOf, queryOf, Scan, visitOf } from '../../kernels/visit.kernel'
 
 /** Item: a visit. Products of the cell's vectors with its queries, offered to the queries' heaps. */
 export function scanPanels(record: usize, from: u32, to: u32, lane: u32): void {
@@ -13,6 +12,7 @@ export function scanPanels(record: usize, from: u32, to: u32, lane: u32): void {
   for (let item = from; item < to; item++) {
     const v = visitOf(s, item)
     const group = v.count == 1 ? 1 : s.group
+    const biases = addsOf(s, v, lane)
     const rows = (v.count + group - 1) / group * group
     pack(s.tables, v.queries, v.count, group, dim, packed)
     // Whole panels, two at a time; the slots before and after the cell's are computed and ignored.
@@ -27,11 +27,9 @@ export function scanPanels(record: usize, from: u32, to: u32, lane: u32): void {
       const last = min(v.to, low + (panels << 3))
       if (first >= last) continue
       const at = products + ((<usize>(first - low)) << 2)
-      const bias = v.factors + ((<usize>first) << 2)
+      const bias = biases + ((<usize>(first - v.from)) << 2)
       for (let i: u32 = 0; i < v.count; i++) {
-        const row = at + ((<usize>i * panels) << 5)
-        if (v.mask) dropSlots(v.mask, first, last - first, row, -Infinity)
-        offer(row, bias, last - first, v.slot + first, heaps + ((<usize>queryOf(v, i) * k) << 3), k)
+        offer(at + ((<usize>i * panels) << 5), bias, last - first, v.slot + first, heaps + ((<usize>queryOf(v, i) * k) << 3), k)
       }
     }
   }

@@ -1,5 +1,5 @@
 import { sums1, sums2, sums4 } from '../../generated/tiles'
-import { offerSums, queryOf, Scan, Visit, visitOf } from '../../kernels/visit.kernel'
+import { addsOf, offerSums, queryOf, Scan, Visit, visitOf } from '../../kernels/visit.kernel'
 
 const RUN_BYTES: usize = 128 << 10 // codes that stay in the second-level cache while all queries pass over them
 const PASS: u32 = ASC_FEATURE_RELAXED_SIMD ? 4 : 2 // queries per pass; with the slower swizzle four are slower than two
@@ -21,6 +21,7 @@ export function scanNibbles(record: usize, from: u32, to: u32, lane: u32): void 
 
 /** Runs of blocks outside, so that codes come from memory once; then queries, then blocks, so that tables stay near. */
 function scanCell(s: Scan, v: Visit, mask: usize, products: usize, lane: u32): void {
+  const adds = addsOf(s, v, lane)
   const blockBytes = (<usize>s.dim) << 4
   const end = ((v.to - 1) >> 5) + 1
   // Never by the number of queries: what a query is compared with exactly must not depend on the others.
@@ -34,7 +35,7 @@ function scanCell(s: Scan, v: Visit, mask: usize, products: usize, lane: u32): v
     let i: u32 = 0
     while (i < v.count) {
       const queries = sum(s, v, i, v.codes + <usize>block * blockBytes, blocks, mask, products)
-      for (let q: u32 = 0; q < queries; q++) offerSums(s, v, i + q, at + q * width, first, count, lane)
+      for (let q: u32 = 0; q < queries; q++) offerSums(s, v, i + q, adds, at + q * width, first, count, lane)
       i += queries
     }
   }

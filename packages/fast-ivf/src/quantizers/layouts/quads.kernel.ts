@@ -1,5 +1,5 @@
 import { dots1x16, dots1x16of2, dots1x16of4, dots1x32, dots1x32of2, dots1x32of4, dots2x16, dots2x8 } from '../../generated/tiles'
-import { offerSums, queryOf, Scan, Visit, visitOf } from '../../kernels/visit.kernel'
+import { addsOf, offerSums, queryOf, Scan, Visit, visitOf } from '../../kernels/visit.kernel'
 import { look } from './lanes.kernel'
 
 const STRIP: u32 = 16 // blocks whose sums are offered at a time
@@ -26,6 +26,7 @@ export function scanQuads(record: usize, from: u32, to: u32, lane: u32): void {
 }
 
 function scanCell(s: Scan, v: Visit, at: usize, lane: u32): void {
+  const adds = addsOf(s, v, lane)
   const products = at + s.packed
   const decoded = at + QUERIES + <usize>v.count * s.dim * QUERY_BYTES
   const blockBytes = (<usize>s.dim * s.bits) << 2
@@ -50,7 +51,7 @@ function scanCell(s: Scan, v: Visit, at: usize, lane: u32): void {
     const first = max(v.from, block << 5)
     const count = min(v.to, (block + blocks) << 5) - first
     const sums = products + ((<usize>(first & 31)) << 2)
-    for (let i: u32 = 0; i < v.count; i++) offerSums(s, v, i, sums + i * width, first, count, lane)
+    for (let i: u32 = 0; i < v.count; i++) offerSums(s, v, i, adds, sums + i * width, first, count, lane)
   }
 }
 

@@ -1,4 +1,4 @@
-import { offerSums, queryOf, Scan, Visit, visitOf } from '../../kernels/visit.kernel'
+import { addsOf, offerSums, queryOf, Scan, Visit, visitOf } from '../../kernels/visit.kernel'
 import { codeAt } from './encode.kernel'
 
 /**
@@ -17,6 +17,7 @@ export function scanLookUp(record: usize, from: u32, to: u32, lane: u32): void {
   const most = max<u32>(8, min(s.products, <u32>(s.packed / octet) << 3) & ~7)
   for (let item = from; item < to; item++) {
     const v = visitOf(s, item)
+    const adds = addsOf(s, v, lane)
     for (let first = v.from; first < v.to; first += most) {
       const count = min(most, v.to - first)
       const octets = (count + 7) >> 3
@@ -25,7 +26,7 @@ export function scanLookUp(record: usize, from: u32, to: u32, lane: u32): void {
         const table = s.tables + <usize>queryOf(v, i) * s.tableSize
         if (short) addBytes(table, unpacked, octets, m, bits, sums)
         else addShorts(table, unpacked, octets, m, bits, sums)
-        offerSums(s, v, i, sums, first, count, lane)
+        offerSums(s, v, i, adds, sums, first, count, lane)
       }
     }
   }
