@@ -8,7 +8,8 @@ import { readFaiss } from './faiss/read.js'
 import { writeFaiss } from './faiss/write.js'
 import type { InvertedFile } from './inverted-file.js'
 import { IvfIndex } from './ivf-index.js'
-import { type LifeOptions, storedOptions } from './ivf-options.js'
+import { storedOptions } from './ivf-options.js'
+import type { LifeOptions } from './life-options.js'
 import type { Id, LongCallOptions } from './options.js'
 import type { WriteTarget } from './storage/sink.js'
 import { nameOf, type SourceInput } from './storage/source.js'
@@ -98,7 +99,7 @@ export async function exportFaiss<I extends Id>(
   const { as, refine, onIds, signal, onProgress } = options
   const nprobe = checkInteger('nprobe', options.nprobe ?? index.nprobe, 1, index.nlist)
   if (as !== undefined) checkOneOf('as', as, ['flat', 'sq8'])
-  return index.reading(async (contents, own) => {
+  return index.whileHeld(async (contents, { options: own }) => {
     const rescoreFactor = checkNumber('rescoreFactor', options.rescoreFactor ?? own.rescoreFactor ?? 4, 1, 65536)
     const plan = { nprobe, as, refine, rescoreFactor, numbered: onIds !== undefined, signal, onProgress }
     const described = await describe(contents, plan)

@@ -1,14 +1,9 @@
+import { closedOnFailure } from './engine/closing.js'
 import { toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { IvfError } from './errors.js'
-import { type AddOptions, InvertedFile } from './inverted-file.js'
-import {
-  type FastIVFOptions,
-  type OpenOptions,
-  originalPlan,
-  type SearchOptions,
-  searchSettings,
-  storedOptions,
-} from './ivf-options.js'
+import { InvertedFile } from './inverted-file.js'
+import { type FastIVFOptions, originalPlan, type SearchOptions, searchSettings, storedOptions } from './ivf-options.js'
+import type { AddOptions, OpenOptions } from './life-options.js'
 import type { Id } from './options.js'
 import { flat } from './quantizers/flat/flat.js'
 import type { SearchResult } from './result.js'
@@ -62,8 +57,10 @@ export class FastIVF<I extends Id = number> extends InvertedFile<I> {
     const matrix = toMatrix(centroids, options.dim ?? 0, 'centroids')
     if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'centroids is empty; give at least one')
     const index = new FastIVF<I>(matrix.dim, { ...options, nlist: matrix.rows })
-    await index.adopt(matrix)
-    return index
+    return closedOnFailure(index, async () => {
+      await index.adopt(matrix)
+      return index
+    })
   }
 
   /**

@@ -20,6 +20,7 @@ export type { Hdf5Dataset } from './hdf5-datasets.js'
 export type { Metric } from './options.js'
 export type { ByteSource, SourceInput } from './storage/source.js'
 
+/** Options of `openHdf5`. */
 export interface OpenHdf5Options {
   /** what to call the bytes in messages, where the input does not tell */
   name?: string
@@ -96,8 +97,7 @@ export async function annBenchmarks(input: SourceInput, options: OpenHdf5Options
 const METRICS: Readonly<Record<string, Metric>> = { angular: 'cosine', euclidean: 'l2', dot: 'ip', ip: 'ip' }
 
 function metricOf(distance: string | undefined, name: string): Metric {
-  const metric = distance === undefined ? undefined : METRICS[distance]
-  if (metric) return metric
+  if (distance !== undefined && Object.hasOwn(METRICS, distance)) return METRICS[distance] as Metric
   if (distance === undefined) throw formatError(name, "has no attribute 'distance'; ann-benchmarks files do")
   throw new IvfError(
     'ERR_UNSUPPORTED',

@@ -8,21 +8,27 @@ export { IvfError, type IvfErrorCode } from './errors.js'
 export { type ExactSearchOptions, exactSearch } from './exact.js'
 export { FastIVF } from './fast-ivf.js'
 export { FastIVFPQ, type FastIVFPQOptions } from './fast-ivf-pq.js'
-export type { AddOptions, EntriesOptions, InvertedFile, OptimizeOptions, SaveOptions } from './inverted-file.js'
+export type { InvertedFile } from './inverted-file.js'
 export type { Entries } from './ivf/entries.js'
 export type { OptimizeReport } from './ivf/optimize.js'
 export type { Keep } from './ivf/originals.js'
 export type { Selection } from './ivf/selection.js'
-export { defaultSpec, IvfIndex, type IvfIndexOptions, type IvfIndexSearchOptions } from './ivf-index.js'
+export { IvfIndex, type IvfIndexOptions, type IvfIndexSearchOptions } from './ivf-index.js'
 export type {
   FastIVFOptions,
-  LifeOptions,
-  OpenOptions,
   RescoreOptions,
   SearchFilter,
   SearchOptions,
 } from './ivf-options.js'
 export { KMeans, type KMeansOptions } from './kmeans.js'
+export type {
+  AddOptions,
+  EntriesOptions,
+  LifeOptions,
+  OpenOptions,
+  OptimizeOptions,
+  SaveOptions,
+} from './life-options.js'
 export type { VectorBatch } from './minibatch-core.js'
 export {
   MiniBatchKMeans,
@@ -41,4 +47,5 @@ export type {
 } from './rescored-file.js'
 export type { Match, ResultIds, SearchResult, Work } from './result.js'
 export { type RuntimeInfo, type RuntimeOptions, runtime } from './runtime.js'
+export { defaultSpec } from './spec.js'
 export { type IndexVerification, verifyIndex } from './verify-index.js'

@@ -1,17 +1,14 @@
+import { closedOnFailure } from './engine/closing.js'
 import type { Engine } from './engine/engine.js'
 import { isBatches, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
-import { checkInteger, checkNumber, checkOneOf, IvfError } from './errors.js'
-import { type AddOptions, InvertedFile, type IvfPlan } from './inverted-file.js'
+import { checkInteger, checkNumber, IvfError } from './errors.js'
+import { InvertedFile, type IvfPlan } from './inverted-file.js'
 import { certain } from './ivf/confidence.js'
 import type { Contents } from './ivf/contents.js'
 import type { Keep } from './ivf/originals.js'
 import type { Rescore } from './ivf/rows.js'
 import type { SearchSettings } from './ivf/search.js'
 import {
-  checkMetric,
-  KEEPS,
-  type LifeOptions,
-  type OpenOptions,
   type RescoreDefaults,
   type RescoreOptions,
   rescoring,
@@ -19,10 +16,12 @@ import {
   searchSettings,
   storedOptions,
 } from './ivf-options.js'
+import { codesOf, type IndexTold, openedCodes, planOf } from './ivf-plan.js'
+import type { AddOptions, LifeOptions, OpenOptions } from './life-options.js'
 import type { Id, Metric } from './options.js'
 import type { SearchResult } from './result.js'
 import type { IndexFile } from './saved/file.js'
-import { parseSpec, type Spec, showSpec } from './spec.js'
+import { defaultSpec, parseSpec, type Spec, showSpec } from './spec.js'
 import type { SourceInput } from './storage/source.js'
 
 /** Options of `IvfIndex`. */
@@ -66,15 +65,6 @@ export interface IvfIndexSearchOptions<I extends Id = number> extends SearchOpti
    * the result). For scalar codes, which know their error; what is exact has error 0 and confidence 1. Default false.
    */
   confidence?: boolean
-}
-
-/** The spec that is chosen for n vectors when none is given: small sets are compared whole, others by 4-bit codes. */
-export function defaultSpec(n: number, dim: number): string {
-  checkInteger('n', n, 0)
-  checkInteger('dim', dim, 1, 65536)
-  // Comparing with everything takes a fraction of a millisecond up to here.
-  if (n * dim < 1 << 21) return 'Flat'
-  return `IVF${2 ** Math.round(Math.log2(4 * Math.sqrt(n)))},SQ4`
 }
 
 /**
@@ -153,14 +143,7 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
     life: LifeOptions,
     load: (engine: Engine) => Promise<Contents>,
   ): Promise<IvfIndex<I>> {
-    const index = IvfIndex.#told<I>(header, life)
-    try {
-      await index.take(load)
-      return index
-    } catch (error) {
-      await index.close()
-      throw error
-    }
+    return IvfIndex.#told<I>(header, life).filled(load)
   }
 
   static #told<I extends Id>(header: IndexTold, life: LifeOptions): IvfIndex<I> {
@@ -229,68 +212,11 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
     const dim = checkInteger('dim', matrix?.dim ?? options.dim, 1, 65536)
     const spec = parseSpec(options.spec ?? defaultSpec(matrix?.rows ?? 0, dim))
     const index = new IvfIndex<I>(planOf(dim, spec, options), spec, options)
-    try {
+    return closedOnFailure(index, async () => {
       await index.trainOn(vectors, options, adds)
-    } catch (error) {
-      await index.close()
-      throw error
-    }
-    return index
+      return index
+    })
   }
 }
 
 const DEFAULT_FACTOR = 4
-
-/** What codes know: a projection loses something, and nobody knows how much. */
-function codesOf({ quantizer, projection }: Spec): { exact: boolean; bounded: boolean } {
-  return projection ? { exact: false, bounded: false } : quantizer
-}
-
-/** What must be told of an index that is there already. */
-export type IndexTold = Pick<
-  IndexFile['header'],
-  'metric' | 'dim' | 'nlist' | 'seed' | 'keep' | 'quantizer' | 'projection' | 'options'
->
-
-/** Codes and projection of a file, as far as they are known before they are read. */
-function openedCodes({ quantizer, projection }: IndexTold): Pick<Spec, 'quantizer' | 'projection'> {
-  const never = (): never => {
-    throw new Error('what a file holds is not learned')
-  }
-  const { word, exact, bounded } = quantizer
-  return {
-    quantizer: { word: String(word), exact: exact === true, bounded: bounded === true, check() {}, train: never },
-    projection: projection && {
-      plan: { word: projection.word, width: () => projection.width, train: never },
-      beforeCells: projection.beforeCells,
-    },
-  }
-}
-
-function planOf(dim: number, spec: Spec, options: Omit<IvfIndexOptions, 'ids'>): IvfPlan {
-  const { nlist, quantizer, projection, rescoreFactor } = spec
-  const { exact } = codesOf(spec)
-  const asked = options.keep === undefined ? undefined : checkOneOf('keep', options.keep, KEEPS)
-  if (exact && asked !== undefined && asked !== 'none') {
-    throw new IvfError('ERR_ARGUMENT', `keep is '${asked}', but Flat stores the vectors themselves; leave it out`)
-  }
-  if (rescoreFactor !== undefined && (asked === 'none' || exact)) {
-    throw new IvfError(
-      'ERR_ARGUMENT',
-      `R${rescoreFactor} rescores codes with vectors kept beside them, and there are none; leave R${rescoreFactor} out, or keep 'f32'`,
-    )
-  }
-  return {
-    ...{ dim, nlist, quantizer, ...(projection && { projection }) },
-    metric: checkMetric(options.metric),
-    keep: exact ? 'none' : (asked ?? 'f32'),
-    nprobe: options.nprobe ?? Math.min(10, nlist),
-    ratioThreshold: options.ratioThreshold ?? 0,
-    seed: checkInteger('seed', options.seed ?? 1, 0, 0xffffffff),
-    clustering: {
-      kind: 'lloyd',
-      iterations: checkInteger('kmeansIterations', options.kmeansIterations ?? 10, 1, 10000),
-      pointsPerCentroid: checkInteger('kmeansPointsPerCentroid', options.kmeansPointsPerCentroid ?? 100, 1, 1 << 24),
-    },
-  }
-}

@@ -5,29 +5,8 @@ import type { Keep } from './ivf/originals.js'
 import type { Rescore } from './ivf/rows.js'
 import type { SearchSettings } from './ivf/search.js'
 import { Selection } from './ivf/selection.js'
-import type { Id, IdList, LongCallOptions, Metric } from './options.js'
-import type { RuntimeOptions } from './runtime.js'
-
-/** Options of a living index. */
-export interface LifeOptions extends RuntimeOptions {
-  /**
-   * Removed vectors stay in memory until they are more than this share of a segment, which is then written anew.
-   * From 0 (at once) to 1 (only by `compact`). Default 0.25.
-   */
-  compactAt?: number
-}
-
-/** Options of opening the file of an index. */
-export interface OpenOptions extends LifeOptions, LongCallOptions {
-  /**
-   * 'all' reads the whole file into memory. 'centroids' reads what was learned and where cells are; a search then reads
-   * the cells it visits, and checks them, so that an index may be larger than memory or far away; such an index can
-   * be searched only, and `threads` is 0 unless given. Default 'all'.
-   */
-  resident?: 'all' | 'centroids'
-  /** With 'centroids': bytes of cells that are kept for later searches. Default 8 MB. */
-  cacheBytes?: number
-}
+import type { LifeOptions } from './life-options.js'
+import { type Id, type IdList, type LongCallOptions, METRICS, type Metric } from './options.js'
 
 /** Options of `FastIVF`; the defaults are the original's. */
 export interface FastIVFOptions extends LifeOptions {
@@ -89,9 +68,6 @@ export interface RescoreOptions {
   rescoreNumSamples?: number
 }
 
-export const METRICS = ['cosine', 'ip', 'l2'] as const
-export const KEEPS = ['f32', 'f16', 'int8', 'none'] as const
-
 /** The plan of the original's classes, but for their quantizer. @throws IvfError ERR_ARGUMENT */
 export function originalPlan(dim: number, options: FastIVFOptions): Omit<IvfPlan, 'quantizer' | 'keep'> {
   const nlist = checkInteger('nlist', options?.nlist, 1, 1 << 24)
@@ -144,14 +120,14 @@ export function searchSettings<I extends Id>(
 /** @throws IvfError ERR_ARGUMENT */
 export function rowFilter<I extends Id>(filter: SearchFilter<I>): RowFilter {
   if (typeof filter === 'function') return { kind: 'test', test: filter as (id: Id) => boolean }
-  if (filter instanceof Selection) return filter.filter
+  if (filter instanceof Selection) return { kind: 'selection', selection: filter }
   if (filter !== null && typeof filter === 'object') {
     if (Symbol.iterator in filter) return { kind: 'ids', ids: filter as Iterable<Id> }
     if ('length' in filter) return { kind: 'ids', ids: Array.from(filter as ArrayLike<Id>) }
   }
   throw new IvfError(
     'ERR_ARGUMENT',
-    `filter is ${show(filter)}; it must be a set or array of ids, or a function that is given an id`,
+    `filter is ${show(filter)}; it must be a set or array of ids, a function that is given an id, or what select() answered`,
   )
 }
 

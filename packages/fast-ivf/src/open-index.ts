@@ -3,7 +3,7 @@ import { IvfError } from './errors.js'
 import { FastIVF } from './fast-ivf.js'
 import { FastIVFPQ } from './fast-ivf-pq.js'
 import { IvfIndex } from './ivf-index.js'
-import type { OpenOptions } from './ivf-options.js'
+import type { OpenOptions } from './life-options.js'
 import type { Id } from './options.js'
 import type { SourceInput } from './storage/source.js'
 

@@ -1,6 +1,9 @@
 /** What nearness means: the cosine of the angle, the inner product (both larger is nearer), or squared Euclidean distance. */
 export type Metric = 'cosine' | 'ip' | 'l2'
 
+/** All of them. */
+export const METRICS: readonly Metric[] = ['cosine', 'ip', 'l2']
+
 /** What a vector is called: a safe integer, a string, or a bigint of 64 bits; in one index all are of one kind. */
 export type Id = number | string | bigint
 

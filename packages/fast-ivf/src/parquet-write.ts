@@ -4,7 +4,7 @@ import { elements, misfit } from './formats/dtypes.js'
 import { type Block, toBlocks } from './formats/rows.js'
 import type { Written } from './formats/write.js'
 import { type Field, idField, metadataFields } from './parquet-fields.js'
-import { openSink, type Sink, type WriteTarget } from './storage/sink.js'
+import { type Sink, type WriteTarget, writeWhole } from './storage/sink.js'
 
 export type { Written } from './formats/write.js'
 
@@ -48,8 +48,7 @@ export async function writeRows(
   const { vectors: name = 'vector', id = 'id' } = options.columns ?? {}
   const fields = fieldsOf(data, name, id)
   signal?.throwIfAborted()
-  const sink = await openSink(target)
-  try {
+  return writeWhole(target, {}, async (sink) => {
     const groups = groupWriter(writer, sink, name, dtype, fields)
     let dim = data.dim
     for await (const block of toBlocks(data.vectors, data.dim)) {
@@ -64,12 +63,8 @@ export async function writeRows(
     }
     const written = { ...(await groups.finish()), dim }
     checkCount(fields, (field) => field.count === written.count, written.count)
-    await sink.finish()
     return written
-  } catch (error) {
-    await sink.abort(error)
-    throw error
-  }
+  })
 }
 
 function fieldsOf({ ids, metadata }: ParquetData, vectors: string, id: string): Field[] {

@@ -18,6 +18,7 @@ export type { ParquetData, WriteParquetOptions, Written } from './parquet-write.
 export type { WriteTarget } from './storage/sink.js'
 export type { ByteSource, SourceInput } from './storage/source.js'
 
+/** Options of `openParquet`. */
 export interface OpenParquetOptions {
   /** the column of vectors, lists of numbers of equal length; needed where several are lists of floats */
   vectors?: string
@@ -41,6 +42,7 @@ export interface ParquetBatch {
   metadata?: Record<string, unknown>[]
 }
 
+/** Options of `batches`. */
 export interface ParquetBatchOptions extends BatchOptions {
   signal?: AbortSignal
 }

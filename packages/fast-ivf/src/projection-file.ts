@@ -1,5 +1,5 @@
 import { checkOneOf, IvfError, show } from './errors.js'
-import { METRICS } from './ivf-options.js'
+import { METRICS } from './options.js'
 import type { ProjectionParameters } from './projections/projection.js'
 import { openSafetensors, type SafetensorsFile } from './storage/safetensors.js'
 import { writeSafetensors } from './storage/safetensors-write.js'

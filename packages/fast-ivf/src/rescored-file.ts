@@ -1,7 +1,8 @@
 import type { VectorBatches, Vectors } from './engine/vectors.js'
 import { checkInteger } from './errors.js'
-import { type AddOptions, InvertedFile, type IvfPlan } from './inverted-file.js'
-import { type LifeOptions, type RescoreOptions, rescoring, type SearchOptions, searchSettings } from './ivf-options.js'
+import { InvertedFile, type IvfPlan } from './inverted-file.js'
+import { type RescoreOptions, rescoring, type SearchOptions, searchSettings } from './ivf-options.js'
+import type { AddOptions, LifeOptions } from './life-options.js'
 import type { Id } from './options.js'
 import type { SearchResult } from './result.js'
 

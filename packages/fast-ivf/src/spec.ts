@@ -1,4 +1,4 @@
-import { IvfError, show } from './errors.js'
+import { checkInteger, IvfError, show } from './errors.js'
 import type { ProjectionPlan } from './projections/projection.js'
 import { projectionOf, kinds as projections } from './projections/registry.js'
 import type { QuantizerPlan } from './quantizers/quantizer.js'
@@ -13,6 +13,15 @@ export interface Spec {
   projection: { plan: ProjectionPlan; beforeCells: boolean } | undefined
   /** R4: the best 4k candidates are compared exactly. */
   rescoreFactor: number | undefined
+}
+
+/** The spec that is chosen for n vectors when none is given: small sets are compared whole, others by 4-bit codes. */
+export function defaultSpec(n: number, dim: number): string {
+  checkInteger('n', n, 0)
+  checkInteger('dim', dim, 1, 65536)
+  // Comparing with everything takes a fraction of a millisecond up to here.
+  if (n * dim < 1 << 21) return 'Flat'
+  return `IVF${2 ** Math.round(Math.log2(4 * Math.sqrt(n)))},SQ4`
 }
 
 /**

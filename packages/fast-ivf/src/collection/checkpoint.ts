@@ -1,17 +1,17 @@
 import { IvfError } from '../errors.js'
 import { MetadataTable } from '../filter/metadata-table.js'
 import { hasBit, wordsFor } from '../ivf/bits.js'
-import type { Contents } from '../ivf/contents.js'
+import { type Contents, release } from '../ivf/contents.js'
 import { IvfIndex } from '../ivf-index.js'
-import type { LifeOptions } from '../ivf-options.js'
+import type { LifeOptions } from '../life-options.js'
 import type { LongCallOptions } from '../options.js'
 import { readExtra, sizeOfExtra } from '../saved/extras.js'
 import { makeFace } from '../saved/face.js'
 import { type IndexFile, openIndexFile } from '../saved/file.js'
-import { damaged } from '../saved/layout.js'
+import { damaged, refused } from '../saved/layout.js'
 import { loadContents } from '../saved/open.js'
 import { type Extra, writeIndex } from '../saved/write.js'
-import { openSink } from '../storage/sink.js'
+import { writeWhole } from '../storage/sink.js'
 import type { ItemId } from './options.js'
 import { type Settings, type State, stateOf } from './state.js'
 
@@ -24,6 +24,7 @@ import { type Settings, type State, stateOf } from './state.js'
 const PART_BYTES = 1 << 20
 const PART_ROWS = 8192
 
+/** Options of `writeCheckpoint`. */
 export interface WriteCheckpointOptions extends LongCallOptions {
   sync: boolean
   /** Called when the state is held: what is written from then on is not in it. */
@@ -45,17 +46,11 @@ export function writeCheckpoint(
       yield { name: 'collection', dtype: 'U8', data: new TextEncoder().encode(text) }
       yield* metadataParts(contents, state.table, options.signal)
     }
-    const sink = await openSink(path, { sync })
-    try {
-      await writeIndex(sink, contents, told, { ...options, extras })
-      await sink.finish()
-    } catch (error) {
-      await sink.abort(error)
-      throw error
-    }
+    await writeWhole(path, { sync }, (sink) => writeIndex(sink, contents, told, { ...options, extras }))
   })
 }
 
+/** Options of `readCheckpoint`. */
 export interface ReadCheckpointOptions extends LongCallOptions {
   life: LifeOptions
   recover: boolean
@@ -86,7 +81,7 @@ export async function readCheckpoint(
           })
           return contents
         } catch (error) {
-          for (const { held } of [...contents.segments, contents.model]) held.release()
+          release(contents)
           throw error
         }
       },
@@ -189,13 +184,14 @@ function cut(bytes: Uint8Array, ends: Uint32Array, name: string): string[] {
 
 function readOwn(bytes: Uint8Array, path: string): { spec: string | undefined; trainedOn: number } {
   const { version, spec, trainedOn } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
-  if (version !== 1) throw damaged(path, `is of version ${version}, and 1 is known; a newer fast-ivf wrote it`)
+  if (version !== 1) throw refused(path, `is of version ${version}, and 1 is known; a newer fast-ivf wrote it`)
   if ((spec === null || typeof spec === 'string') && Number.isSafeInteger(trainedOn)) {
     return { spec: spec ?? undefined, trainedOn: trainedOn as number }
   }
   throw damaged(path, 'does not tell what the collection is')
 }
 
+/** Whether a file is to blame. */
 export function isDamage(error: unknown): boolean {
   return error instanceof IvfError && error.code === 'ERR_FORMAT'
 }

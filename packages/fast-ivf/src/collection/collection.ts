@@ -224,8 +224,9 @@ export class Collection<M extends Metadata = Metadata, I extends ItemId = ItemId
 
   async #write(keeper: Keeper, write: Write): Promise<void> {
     if (write.ids.length === 0) return
-    this.#kind ??= write.kind
-    if (write.kind !== this.#kind) {
+    // What removes nothing does not decide it.
+    if (write.op === 'upsert') this.#kind ??= write.kind
+    if (this.#kind !== undefined && write.kind !== this.#kind) {
       const [id] = write.ids
       throw new IvfError(
         'ERR_ID',

@@ -2,7 +2,7 @@ import { IvfError, show } from '../errors.js'
 import type { Metadata } from '../filter/filter.js'
 import { filterKey } from '../filter/key.js'
 import { parseFilter } from '../filter/parse.js'
-import type { RowFilter } from '../ivf/allowed.js'
+import type { PinnedFilter } from '../ivf/allowed.js'
 import { setBit, wordsFor } from '../ivf/bits.js'
 import { type Contents, rowsThere } from '../ivf/contents.js'
 import type { ItemId } from './options.js'
@@ -12,7 +12,7 @@ import type { State } from './state.js'
 export interface CachedFilter {
   /** How many rows were looked at. */
   readonly seen: number
-  readonly filter: Extract<RowFilter, { kind: 'rows' }>
+  readonly filter: Extract<PinnedFilter, { kind: 'rows' }>
 }
 
 /** Filters that are kept. */
@@ -25,7 +25,7 @@ type RowTest = (id: ItemId, metadata: Metadata | undefined) => boolean
 /** A filter, checked, for what is then held. @throws IvfError ERR_ARGUMENT */
 export function readFilter(
   filter: unknown,
-): ((state: State, contents: Contents, signal?: AbortSignal) => Promise<RowFilter>) | undefined {
+): ((state: State, contents: Contents, signal?: AbortSignal) => Promise<PinnedFilter>) | undefined {
   if (filter === undefined) return undefined
   if (typeof filter === 'function') return (...at) => rowsPassing(filter as RowTest, ...at)
   if (Array.isArray(filter) || filter instanceof Set) {
@@ -60,7 +60,7 @@ async function rowsPassing(
   { table }: State,
   contents: Contents,
   signal?: AbortSignal,
-): Promise<RowFilter> {
+): Promise<PinnedFilter> {
   const pace = contents.model.engine.pace(signal)
   const rows = new Uint32Array(wordsFor(contents.rows))
   for (const [i, row] of rowsThere(contents).entries()) {

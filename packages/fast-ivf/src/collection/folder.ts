@@ -1,5 +1,5 @@
 import { IvfError } from '../errors.js'
-import { syncFolder } from '../storage/log.js'
+import { isThere, syncFolder } from '../storage/files.js'
 import { cannotOpen, fileSystem } from '../storage/source.js'
 
 /** What a folder holds of a collection, in ascending order. */
@@ -21,6 +21,7 @@ export function checkpointPath(folder: string, n: number): string {
   return `${folder}/checkpoint-${n}.safetensors`
 }
 
+/** What was written after checkpoint n, in order. */
 export function logPath(folder: string, n: number): string {
   return `${folder}/log-${n}`
 }
@@ -89,7 +90,7 @@ export async function removeOlder(folder: string, first: number): Promise<void> 
 export async function setAside(path: string): Promise<{ path: string; bytes: number }> {
   const fs = fileSystem(path)
   let target = `${path}.damaged`
-  for (let i = 2; await fs.stat(target).then(Boolean, () => false); i++) target = `${path}.damaged${i}`
+  for (let i = 2; await isThere(fs, target); i++) target = `${path}.damaged${i}`
   try {
     const { size } = await fs.stat(path)
     await fs.rename(path, target)

@@ -1,5 +1,5 @@
 import { IvfError } from '../errors.js'
-import type { LifeOptions } from '../ivf-options.js'
+import type { LifeOptions } from '../life-options.js'
 import type { LongCallOptions } from '../options.js'
 import { createLog, type Log } from '../storage/log.js'
 import { writeCheckpoint } from './checkpoint.js'
@@ -34,6 +34,7 @@ export interface KeepOptions {
 const LITTLE = 256
 const MOST_ROUNDS = 16
 
+/** Takes over what was opened: its log, its index, and its lock. */
 export function keep(folder: string, opened: Opened, { life, sync, checkpointBytes }: KeepOptions): Keeper {
   const { settings, lock, lost } = opened
   let { state, n } = opened
@@ -149,9 +150,12 @@ export function keep(folder: string, opened: Opened, { life, sync, checkpointByt
     closing.abort(new IvfError('ERR_CLOSED', `the collection ${folder} was closed; open it again`))
     await last
     await background
-    await writer.close()
-    await state.index.close()
-    await lock.release()
+    try {
+      await writer.close()
+    } finally {
+      await state.index.close()
+      await lock.release()
+    }
   }
 
   return {

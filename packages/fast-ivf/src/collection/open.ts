@@ -1,6 +1,6 @@
 import { checkInteger, IvfError } from '../errors.js'
-import type { LifeOptions } from '../ivf-options.js'
 import { checkMetric } from '../ivf-options.js'
+import type { LifeOptions } from '../life-options.js'
 import type { LongCallOptions } from '../options.js'
 import { type FolderLock, lockFolder } from '../storage/lock.js'
 import { createLog, type Log, openLog, readLog } from '../storage/log.js'

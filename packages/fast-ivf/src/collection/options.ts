@@ -1,7 +1,7 @@
 import type { NumberArray, Vectors } from '../engine/vectors.js'
 import type { Filter, Metadata } from '../filter/filter.js'
 import type { IvfIndexSearchOptions } from '../ivf-index.js'
-import type { LifeOptions } from '../ivf-options.js'
+import type { LifeOptions } from '../life-options.js'
 import type { LongCallOptions, Metric } from '../options.js'
 import type { Work } from '../result.js'
 

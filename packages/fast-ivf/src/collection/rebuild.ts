@@ -1,18 +1,15 @@
 import { chunkRows } from '../engine/load.js'
 import { MetadataTable } from '../filter/metadata-table.js'
-import { eachBit, wordsFor } from '../ivf/bits.js'
 import { type Contents, contentsOf } from '../ivf/contents.js'
-import { createModel } from '../ivf/make-model.js'
-import type { Segment } from '../ivf/segment.js'
-import { readVectors } from '../ivf/vectors.js'
-import { defaultSpec, IvfIndex } from '../ivf-index.js'
-import type { LifeOptions } from '../ivf-options.js'
+import { sameModel } from '../ivf/same-model.js'
+import { type Segment, slotsThere } from '../ivf/segment.js'
+import { copyVectors } from '../ivf/vectors.js'
+import { IvfIndex } from '../ivf-index.js'
+import type { LifeOptions } from '../life-options.js'
 import type { LongCallOptions } from '../options.js'
-import { given } from '../projections/given.js'
-import { openPlan } from '../quantizers/registry.js'
 import { runtime } from '../runtime.js'
 import { type Face, headerOf } from '../saved/write.js'
-import { parseSpec, showSpec } from '../spec.js'
+import { defaultSpec, parseSpec, showSpec } from '../spec.js'
 import type { ItemId } from './options.js'
 import { emptyState, type Settings, type State, stateOf } from './state.js'
 
@@ -82,11 +79,11 @@ export function rebuild(
       // Short pieces: searches wait for them.
       const most = Math.ceil(chunkRows(dim) / 4)
       for (const segment of contents.segments) {
-        const there = slotsThere(contents, segment)
+        const there = slotsThere(contents.model, segment)
         for (let from = 0; from < there.length; from += most) {
           signal?.throwIfAborted()
           const slots = there.subarray(from, from + most)
-          const vectors = await vectorsOf(contents, segment, slots, signal)
+          const vectors = await copyVectors(contents.model, segment, slots, { signal })
           const rows = rowsOf(contents, segment, slots)
           const pace = contents.model.engine.pace(signal)
           for (const [i, row] of rows.entries()) {
@@ -109,14 +106,8 @@ export function rebuild(
 function withSameModel(contents: Contents, told: Face, life: LifeOptions): Promise<IvfIndex<ItemId>> {
   const header = headerOf(contents, told)
   return IvfIndex.assemble<ItemId>(header, life, async (engine) => {
-    const { metric, dim, keep, projection, quantizer, rows } = contents.model
-    const { traits, tensors } = quantizer.learned
-    const plan = openPlan(traits, new Map(tensors.map(({ name, data }) => [name, data])))
-    if (!plan) throw new Error(`${quantizer.word} cannot be opened`)
-    const parameters = projection?.place.parameters
-    const placed = projection && parameters && { plan: given(parameters), beforeCells: projection.beforeCells }
-    const made = { metric, dim, quantizer: plan, keep, seed: told.seed, ...(placed && { projection: placed }) }
-    return contentsOf(await createModel(engine, made, rows.slice(), undefined, {}, parameters))
+    const { model } = contents
+    return contentsOf(await sameModel(engine, model, model.rows.slice(), told.seed, {}))
   })
 }
 
@@ -134,14 +125,16 @@ async function trained(
   let [seen, taken] = [0, 0]
   for (const segment of contents.segments) {
     // evenly over all slots
-    const chosen = slotsThere(contents, segment).filter(() => {
+    const chosen = slotsThere(contents.model, segment).filter(() => {
       const take = Math.floor(((seen + 1) * most) / size) > Math.floor((seen * most) / size)
       seen++
       return take
     })
     const step = 4 * chunkRows(dim)
     for (let from = 0; from < chosen.length; from += step) {
-      const part = await vectorsOf(contents, segment, chosen.subarray(from, from + step), options.signal)
+      const part = await copyVectors(contents.model, segment, chosen.subarray(from, from + step), {
+        signal: options.signal,
+      })
       sample.set(part, taken * dim)
       taken += part.length / dim
     }
@@ -158,27 +151,7 @@ async function trained(
   }
 }
 
-function slotsThere({ model: { engine } }: Contents, { count, mask }: Segment): Uint32Array {
-  if (mask === 0) return Uint32Array.from({ length: count }, (_, slot) => slot)
-  const slots: number[] = []
-  eachBit(engine.ints(mask, wordsFor(count)), 0, count, (slot) => slots.push(slot))
-  return Uint32Array.from(slots)
-}
-
 function rowsOf({ model: { engine } }: Contents, { rows, count }: Segment, slots: Uint32Array): Uint32Array {
   const all = engine.ints(rows, count)
   return slots.map((slot) => all[slot] as number)
-}
-
-function vectorsOf(
-  { model }: Contents,
-  segment: Segment,
-  slots: Uint32Array,
-  signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  const { engine, dim } = model
-  return engine.frame(async (scratch) => {
-    const at = await readVectors(scratch, model, segment, slots, { signal })
-    return engine.floats(at, slots.length * dim).slice()
-  })
 }

@@ -1,4 +1,5 @@
 import { IvfError } from '../errors.js'
+import { bytesOf } from '../storage/bytes.js'
 import type { ItemId } from './options.js'
 import type { IdKind, Write } from './writes.js'
 
@@ -101,8 +102,4 @@ function encodeTexts(texts: readonly string[]): Uint8Array[] {
   const encoder = new TextEncoder()
   const bytes = texts.map((text) => encoder.encode(text))
   return [bytesOf(Uint32Array.from(bytes, ({ length }) => length)), ...bytes]
-}
-
-function bytesOf(numbers: ArrayBufferView): Uint8Array {
-  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }

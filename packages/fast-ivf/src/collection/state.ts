@@ -1,9 +1,9 @@
 import { MetadataTable } from '../filter/metadata-table.js'
-import { contentsOf, locate, rowOf } from '../ivf/contents.js'
+import { contentsOf, rowOf } from '../ivf/contents.js'
 import { createModel } from '../ivf/make-model.js'
-import { readVectors } from '../ivf/vectors.js'
+import { vectorOf } from '../ivf/vectors.js'
 import { IvfIndex } from '../ivf-index.js'
-import type { LifeOptions } from '../ivf-options.js'
+import type { LifeOptions } from '../life-options.js'
 import type { LongCallOptions, Metric } from '../options.js'
 import { parseSpec } from '../spec.js'
 import type { CachedFilter } from './filters.js'
@@ -91,14 +91,8 @@ export async function applyWrites(
 /** The vector of an id, and what is kept beside it. */
 export function getItem({ index, table }: State, id: ItemId): Promise<Item | undefined> {
   return index.whileHeld(async (contents) => {
-    const { model } = contents
     const row = rowOf(contents, id)
-    const place = row === undefined ? undefined : locate(contents, row)
-    if (row === undefined || !place) return undefined
-    const vector = await model.engine.frame(async (scratch) => {
-      const at = await readVectors(scratch, model, place.segment, Uint32Array.of(place.slot))
-      return model.engine.floats(at, model.dim).slice()
-    })
-    return { id, vector, metadata: table.get(row) }
+    const vector = row === undefined ? undefined : await vectorOf(contents, row)
+    return vector && { id, vector, metadata: table.get(row as number) }
   })
 }

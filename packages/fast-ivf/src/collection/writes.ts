@@ -97,11 +97,6 @@ function checkIds(given: ArrayLike<ItemId>): { ids: ItemId[]; kind: IdKind } {
   if (kind === 'bigint') {
     throw new IvfError('ERR_ID', `ids[0] is ${show(ids[0])}; ids of a collection are strings or safe integers`)
   }
-  const broken = ids.findIndex((id) => typeof id === 'string' && /\p{Surrogate}/u.test(id))
-  if (broken >= 0) {
-    const text = JSON.stringify(ids[broken])
-    throw new IvfError('ERR_ID', `ids[${broken}] is ${text}, which holds half a character; a file cannot hold it`)
-  }
   return { ids: ids as ItemId[], kind: kind === 'string' ? 'string' : 'number' }
 }
 

@@ -16,6 +16,8 @@ import { type RecordFields, type RecordName, recordSize, writeRecord } from './l
 const WORTH_A_POOL = 2e7
 /** Bytes from which small blocks of scratch are cut: a short call needs many, and each would cost a search. */
 const CHUNK = 32768
+/** For so long after a search others are likely, in ms. */
+const RECENT = 50
 /** Chunks kept for the next calls. */
 const CHUNKS = 8
 const ALIGN = 64
@@ -54,6 +56,8 @@ export class Engine {
   readonly #chunks: number[] = []
   #closed = false
   #runs = 0
+  /** When somebody last searched. */
+  #searched = Number.NEGATIVE_INFINITY
 
   constructor(parts: EngineParts) {
     this.module = parts.module
@@ -123,12 +127,18 @@ export class Engine {
     return this.#executor(cost).lanes
   }
 
+  /** Somebody searches: work that goes on aside makes room. */
+  noteSearch(): void {
+    this.#searched = performance.now()
+  }
+
   /** Runs a task on this thread or on the pool, by its cost. */
-  async run(task: Task, { cost, ...options }: EngineRunOptions): Promise<void> {
+  async run(task: Task, { cost, aside, ...options }: EngineRunOptions): Promise<void> {
     this.#checkOpen()
     this.#runs++
     try {
-      await this.#executor(cost).run(task, options)
+      const yields = aside && performance.now() - this.#searched < RECENT
+      await this.#executor(cost).run(task, { ...options, aside: yields })
     } finally {
       this.#runs--
     }

@@ -59,6 +59,8 @@ export interface RunOptions {
   signal?: AbortSignal | undefined
   /** Items done so far; called now and then. */
   onItems?: ((done: number) => void) | undefined
+  /** A writer's work: while others search, a core is left to them. */
+  aside?: boolean | undefined
 }
 
 /** Runs the items of a task, inline or on threads; resolves when all are done, rejects when one fails. */

@@ -72,7 +72,7 @@ async function prepare(
     const normalize = options.normalize ? 1 : 0
     const record = scratch.record('Rows', { rows, dim, count, block: BLOCK, norms: options.norms ?? 0, normalize, bad })
     const task = { kernel: 'prepareRows', record, count: Math.ceil(count / BLOCK) } as const
-    return engine.run(task, { cost, signal: options.signal })
+    return engine.run(task, { cost, signal: options.signal, aside: options.aside })
   })
 }
 

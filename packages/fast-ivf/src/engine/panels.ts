@@ -1,4 +1,5 @@
 import type { Engine } from './engine.js'
+import type { RunOptions } from './executor.js'
 
 /** Vectors per panel: components of 8 vectors lie beside each other, as the tiles want them. */
 export const PANEL = 8
@@ -45,7 +46,7 @@ export async function panelsOf(
   await engine.frame((scratch) => {
     const at = scratch.alloc(rows.byteLength)
     engine.floats(at, rows.length).set(rows)
-    return scatter(engine, panels, { rows: at, count, first: 0, dropZero: false, ...options }, signal)
+    return scatter(engine, panels, { rows: at, count, first: 0, dropZero: false, ...options }, { signal })
   })
   return panels
 }
@@ -69,7 +70,7 @@ export async function scatter(
   engine: Engine,
   target: Panels,
   options: ScatterOptions,
-  signal?: AbortSignal,
+  run: RunOptions = {},
 ): Promise<void> {
   const { rows, count, first } = options
   await engine.frame(async (scratch) => {
@@ -86,7 +87,7 @@ export async function scatter(
     })
     await engine.run(
       { kernel: 'scatterRows', record, count: Math.ceil(count / BLOCK) },
-      { cost: count * target.dim * 16, signal },
+      { cost: count * target.dim * 16, ...run },
     )
   })
 }

@@ -6,7 +6,7 @@ import type { ExportPlan } from './describe.js'
 import type { FaissFlat, FaissIvf, FaissTransform, InvertedLists } from './description.js'
 import { flatCodes, sameCodes, scalarCodes, type WrittenCodes } from './stored-codes.js'
 import { cellSizes, faissId, type SegmentSlots, type StoredOrder, slotsOfCell } from './stored-order.js'
-import { codedVectors, givenVectors } from './stored-vectors.js'
+import { codedVectors, givenVectors, joinVectors } from './stored-vectors.js'
 
 /** An index of vectors or codes, and what is done to vectors before it. */
 export interface DescribedCore {
@@ -31,7 +31,7 @@ export async function describeCore(contents: Contents, order: StoredOrder, plan:
   if (nlist === 1 && codes.kind === 'ivf-flat') {
     const vectors = {
       count: order.count,
-      read: async (from: number, to: number) => joined(order.placesOf(from, to), (to - from) * width, space.read),
+      read: async (from: number, to: number) => joinVectors(order.placesOf(from, to), (to - from) * width, space.read),
     }
     return { index: { kind: 'flat', ...header, vectors }, transforms, numbered: true }
   }
@@ -160,15 +160,4 @@ function turned(rows: Float32Array, rotation: Float32Array, width: number): Floa
 
 function rowsOf(values: Float32Array, count: number, width: number): FaissFlat['vectors'] {
   return { count, read: async (from, to) => values.slice(from * width, to * width) }
-}
-
-async function joined(parts: readonly SegmentSlots[], length: number, read: Space['read']): Promise<Float32Array> {
-  const rows = new Float32Array(length)
-  let at = 0
-  for (const part of parts) {
-    const some = await read(part)
-    rows.set(some, at)
-    at += some.length
-  }
-  return rows
 }

@@ -4,7 +4,7 @@ import type { LongCallOptions } from '../options.js'
 import { describeCore } from './describe-core.js'
 import type { FaissFlat, FaissHeader, FaissIndex, FaissRows, FaissTransform } from './description.js'
 import { faissId, type StoredOrder, storedOrder } from './stored-order.js'
-import { givenVectors } from './stored-vectors.js'
+import { givenVectors, joinVectors } from './stored-vectors.js'
 
 /** How an index is written for faiss. */
 export interface ExportPlan extends LongCallOptions {
@@ -66,13 +66,9 @@ function keptRows({ model }: Contents, order: StoredOrder, options: LongCallOpti
   return {
     count: order.count,
     async read(from, to) {
-      const rows = new Float32Array((to - from) * dim)
-      let at = 0
-      for (const part of order.placesOf(from, to)) {
-        const some = await givenVectors(model, part, options)
-        rows.set(some, at)
-        at += some.length
-      }
+      const rows = await joinVectors(order.placesOf(from, to), (to - from) * dim, (part) =>
+        givenVectors(model, part, options),
+      )
       options.onProgress?.({ phase: 'save', done: to * dim * 4, total: order.count * dim * 4 })
       return rows
     },

@@ -99,12 +99,7 @@ export function rangeLength(type: ScalarType, dim: number): number {
 }
 
 /** vec<f32>: `count` floats, or none as long as training has not yielded them. */
-export async function readTrained(
-  cursor: Cursor,
-  what: string,
-  count: number,
-  trained: boolean,
-): Promise<Float32Array> {
+async function readTrained(cursor: Cursor, what: string, count: number, trained: boolean): Promise<Float32Array> {
   const found = await cursor.u64(`the length of ${what}`)
   if (trained || found !== 0) checkEqual(cursor, `the length of ${what}`, found, count)
   return cursor.floats(found, what)

@@ -1,5 +1,7 @@
 /** Fields of a file as bytes, little-endian. */
 
+import { bytesOf } from '../storage/bytes.js'
+
 export function letters(text: string): Uint8Array {
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0))
 }
@@ -23,9 +25,4 @@ export function u64(value: number): Uint8Array {
 /** How many, then the numbers. */
 export function counted(values: Float32Array | BigInt64Array): [Uint8Array, Uint8Array] {
   return [u64(values.length), bytesOf(values)]
-}
-
-/** The bytes where the numbers lie: no copy. */
-export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
 }

@@ -1,7 +1,7 @@
 import { IvfError, show } from '../errors.js'
-import { countBits, hasBit, wordsFor } from '../ivf/bits.js'
+import { bitsOf, countBits, hasBit, wordsFor } from '../ivf/bits.js'
 import type { Contents } from '../ivf/contents.js'
-import type { Segment } from '../ivf/segment.js'
+import { rangeOf, type Segment } from '../ivf/segment.js'
 import type { Id } from '../options.js'
 
 /** Slots of a segment, ascending. */
@@ -74,10 +74,9 @@ export function storedOrder({ segments, model: { engine }, ids, rows, size }: Co
 /** The vectors of a cell that are there. */
 export function slotsOfCell({ segments, model: { engine } }: Contents, cell: number): SegmentSlots[] {
   return segments.flatMap((segment) => {
-    const [from, to] = [segment.starts[cell] as number, segment.starts[cell + 1] as number]
-    const mask = segment.mask ? engine.ints(segment.mask, wordsFor(segment.count)) : undefined
-    const all = Uint32Array.from({ length: to - from }, (_, i) => from + i)
-    const slots = mask ? all.filter((slot) => hasBit(mask, slot)) : all
+    const { mask, count, starts } = segment
+    const words = mask ? engine.ints(mask, wordsFor(count)) : undefined
+    const slots = words ? bitsOf(words, starts[cell] as number, starts[cell + 1] as number) : rangeOf(segment, cell)
     return slots.length === 0 ? [] : [{ segment, slots }]
   })
 }

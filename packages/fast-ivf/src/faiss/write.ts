@@ -1,5 +1,5 @@
-import { joinBytes } from '../storage/bytes.js'
-import { memorySink, openSink, type Sink, type WriteTarget } from '../storage/sink.js'
+import { bytesOf, joinBytes } from '../storage/bytes.js'
+import { memorySink, type Sink, type WriteTarget, writeWhole } from '../storage/sink.js'
 import { checkListed, checkWritable } from './check.js'
 import type {
   FaissHeader,
@@ -12,7 +12,7 @@ import type {
   ScalarQuantizer,
 } from './description.js'
 import { SCALAR_TYPES } from './parts.js'
-import { bytesOf, counted, f32, i32, letters, u8, u64 } from './put.js'
+import { counted, f32, i32, letters, u8, u64 } from './put.js'
 
 export interface FaissWriteOptions {
   signal?: AbortSignal | undefined
@@ -31,16 +31,11 @@ export async function writeFaiss(
 ): Promise<{ bytes: number }> {
   checkWritable(index)
   options.signal?.throwIfAborted()
-  const sink = await openSink(target)
-  try {
+  return writeWhole(target, {}, async (sink) => {
     const out = openOutput(sink, options.signal)
     await writeIndex(out, index)
-    await sink.finish()
     return { bytes: out.bytes }
-  } catch (error) {
-    await sink.abort(error)
-    throw error
-  }
+  })
 }
 
 /** The bytes of the file of an index. @throws as writeFaiss */

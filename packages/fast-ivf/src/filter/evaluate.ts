@@ -1,3 +1,4 @@
+import { setBit } from '../ivf/bits.js'
 import { type Column, NUMBER } from './columns.js'
 import { holds } from './matches.js'
 import type { FilterNode, Leaf } from './parse.js'
@@ -82,7 +83,7 @@ function addNumbers(set: RowSet, leaf: Exclude<Leaf, { kind: 'exists' }>, number
   if (wanted.size <= MOST_PASSES) for (const value of wanted) addRange(set, numbers, rows, value, value)
   else {
     for (let row = 0; row < rows; row++) {
-      if (wanted.has(numbers[row] as number)) set[row >>> 5] = (set[row >>> 5] as number) | (1 << (row & 31))
+      if (wanted.has(numbers[row] as number)) setBit(set, row)
     }
   }
 }

@@ -21,6 +21,7 @@ export type Filter<M extends Metadata = Metadata> = Logic<M> &
 /** A value the field must equal, or operators that must all hold. */
 export type Condition<V> = Operand<V> | Operators<V>
 
+/** Conditions on a field's value, all of which must hold. */
 export interface Operators<V> {
   readonly $eq?: Operand<V>
   readonly $ne?: Operand<V>

@@ -4,12 +4,11 @@ import { matchingRows } from './evaluate.js'
 import type { Metadata } from './filter.js'
 import { parseMetadata } from './json.js'
 import { find } from './matches.js'
-import { type FilterNode, leavesOf } from './parse.js'
+import { type FilterNode, leavesOf, MAX_FIELDS } from './parse.js'
 import type { RowSet } from './row-set.js'
 import { Texts } from './texts.js'
 
 const MAX_ROWS = 2 ** 32 - 1
-const MAX_COLUMNS = 64
 /** A piece of work between two pauses. */
 const PIECE_MS = 5
 
@@ -92,7 +91,7 @@ export class MetadataTable {
       this.#columns.set(path, column)
     }
     for (const path of this.#columns.keys()) {
-      if (this.#columns.size <= MAX_COLUMNS) break
+      if (this.#columns.size <= MAX_FIELDS) break
       this.#columns.delete(path)
     }
     return wanted

@@ -1,5 +1,6 @@
 import { IvfError } from '../errors.js'
-import { allocate, type ByteSource } from '../storage/source.js'
+import { allocate } from '../storage/bytes.js'
+import type { ByteSource } from '../storage/source.js'
 import type { Format, Layout } from './format.js'
 import { eachLine } from './lines.js'
 import { formatError, type Rows } from './vector-file.js'

@@ -1,6 +1,6 @@
 import type { VectorBatches, Vectors } from '../engine/vectors.js'
 import { checkInteger, checkOneOf, IvfError } from '../errors.js'
-import { memorySink, openSink, type Sink, type WriteTarget } from '../storage/sink.js'
+import { memorySink, type Sink, type WriteTarget, writeWhole } from '../storage/sink.js'
 import { nameOf } from '../storage/source.js'
 import { type Dtype, elements, misfit } from './dtypes.js'
 import type { Encoder, Format } from './format.js'
@@ -42,15 +42,7 @@ export async function writeVectors(
 ): Promise<Written> {
   const name = typeof target === 'string' || target instanceof URL ? nameOf(target) : undefined
   const format = formatToWrite(options.format, name)
-  const sink = await openSink(target)
-  try {
-    const written = await writeTo(sink, format, name ?? `the ${format.name} file`, vectors, options)
-    await sink.finish()
-    return written
-  } catch (error) {
-    await sink.abort(error)
-    throw error
-  }
+  return writeWhole(target, {}, (sink) => writeTo(sink, format, name ?? `the ${format.name} file`, vectors, options))
 }
 
 /** The bytes of a file of vectors. @throws as writeVectors */

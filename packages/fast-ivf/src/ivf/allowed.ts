@@ -3,16 +3,20 @@ import type { Id } from '../options.js'
 import { countBits, eachBit, fillBits, hasBit, setBit, wordsFor } from './bits.js'
 import { type Contents, locate } from './contents.js'
 import type { Segment } from './segment.js'
-import { pinned, Selection } from './selection.js'
+import { Selection } from './selection.js'
 
 /** What may be an answer. */
 export type RowFilter =
   | { kind: 'test'; test: (id: Id) => boolean }
   | { kind: 'ids'; ids: Iterable<Id> }
+  | { kind: 'selection'; selection: Selection }
   /** Those of ids, as they are when a search begins. */
   | { kind: 'numbers'; numbers: readonly number[] }
   /** A bit per row; what it comes to in each segment, and in all, is kept. */
   | { kind: 'rows'; rows: Uint32Array; slots: WeakMap<Segment, Uint32Array>; allowed?: WeakMap<Contents, Allowed> }
+
+/** What may be an answer of some contents, whatever writers do. */
+export type PinnedFilter = Exclude<RowFilter, { kind: 'ids' | 'selection' }>
 
 /** Which slots may be answers. */
 export interface Allowed {
@@ -27,12 +31,11 @@ export interface Allowed {
 }
 
 /** Finds the slots that a filter allows, of those whose vectors are there. */
-export async function allow(contents: Contents, filter: RowFilter, pace: () => Promise<void>): Promise<Allowed> {
+export async function allow(contents: Contents, filter: PinnedFilter, pace: () => Promise<void>): Promise<Allowed> {
   const { model, segments } = contents
   const known = filter.kind === 'rows' ? filter.allowed?.get(contents) : undefined
   if (known) return known
-  const now = pinned(contents, filter)
-  const masks = now.kind === 'numbers' ? maskOf(contents, now.numbers) : await masksOf(contents, now, pace)
+  const masks = filter.kind === 'numbers' ? maskOf(contents, filter.numbers) : await masksOf(contents, filter, pace)
   const cells = new Uint32Array(model.nlist)
   for (const [i, { starts }] of segments.entries()) {
     const mask = masks[i] as Uint32Array
@@ -50,7 +53,7 @@ export async function allow(contents: Contents, filter: RowFilter, pace: () => P
 }
 
 /** What a filter allows now, to be used again. */
-export async function select(contents: Contents, filter: RowFilter, pace: () => Promise<void>): Promise<Selection> {
+export async function select(contents: Contents, filter: PinnedFilter, pace: () => Promise<void>): Promise<Selection> {
   const { masks, count } = await allow(contents, filter, pace)
   const rows = new Uint32Array(wordsFor(contents.rows))
   for (const [i, segment] of contents.segments.entries()) {
@@ -73,7 +76,7 @@ const PIECE = 1 << 14 // slots between two looks at the clock
 
 async function masksOf(
   { model: { engine }, segments, ids }: Contents,
-  filter: Exclude<RowFilter, { kind: 'ids' | 'numbers' }>,
+  filter: Exclude<PinnedFilter, { kind: 'numbers' }>,
   pace: () => Promise<void>,
 ): Promise<Uint32Array[]> {
   const masks: Uint32Array[] = []

@@ -48,6 +48,16 @@ export function eachBit(words: Uint32Array, from: number, to: number, each: (i: 
   }
 }
 
+/** The set bits from … to, in order. */
+export function bitsOf(words: Uint32Array, from: number, to: number): Uint32Array {
+  const found = new Uint32Array(countBits(words, from, to))
+  let filled = 0
+  eachBit(words, from, to, (i) => {
+    found[filled++] = i
+  })
+  return found
+}
+
 const CHUNK = 16 // slots: what the narrowest kernel computes at a time
 
 /** Parts of from … to that hold all bits that are set, without stretches of more than `gap` where none is. */
@@ -63,8 +73,9 @@ export function chunksOf(words: Uint32Array, from: number, to: number, gap: numb
   return found
 }
 
+/** Sums of 2, then 4, then 8 bits, side by side; the product adds the four bytes. */
 function popcount(word: number): number {
   let x = word - ((word >>> 1) & 0x55555555)
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333)
-  return (((x + (x >>> 4)) & 0x0f0f0f0f) * 0x01010101) >>> 24
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }

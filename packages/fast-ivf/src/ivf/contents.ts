@@ -1,11 +1,11 @@
 import type { Matrix } from '../engine/vectors.js'
 import { IvfError, show } from '../errors.js'
 import type { Id, LongCallOptions } from '../options.js'
-import { eachBit, wordsFor } from './bits.js'
+import { groupBy } from './group-by.js'
 import { IdTable } from './ids.js'
 import { joinSegments } from './join.js'
 import type { Model } from './model.js'
-import { buildSegment, codedBytes, isThere, type Segment, segmentBytes, withoutSlots } from './segment.js'
+import { buildSegment, codedBytes, isThere, type Segment, segmentBytes, slotsThere, withoutSlots } from './segment.js'
 
 /** A model and what is stored under it. Never changed: a writer makes the next one, readers keep theirs. */
 export interface Contents {
@@ -90,8 +90,12 @@ export async function remove(
   const { model } = contents
   const segments = [...contents.segments]
   try {
-    for (const [segment, slots] of slotsBySegment(contents, rows)) {
-      const left = withoutSlots(model, segment, slots)
+    for (const [segment, places] of groupBy(placesOf(contents, rows), (place) => place.segment)) {
+      const left = withoutSlots(
+        model,
+        segment,
+        places.map(({ slot }) => slot),
+      )
       const i = segments.indexOf(segment)
       segments[i] = left
       if (left.count - left.alive <= compactAt * left.count) continue
@@ -120,8 +124,14 @@ export async function compacted(contents: Contents, options: LongCallOptions): P
   throw options.signal.reason
 }
 
+/** Where a vector is. */
+export interface Place {
+  readonly segment: Segment
+  readonly slot: number
+}
+
 /** Where the vector of a row is; undefined when it is gone. */
-export function locate({ model, segments }: Contents, row: number): { segment: Segment; slot: number } | undefined {
+export function locate({ model, segments }: Contents, row: number): Place | undefined {
   for (const segment of segments) {
     const slot = segment.places.slotOf(row)
     if (slot !== undefined) return isThere(model, segment, slot) ? { segment, slot } : undefined
@@ -150,13 +160,10 @@ export function rowsOf(contents: Contents, ids: readonly Id[], absent = false): 
 }
 
 /** The rows of all vectors that are there. */
-export function rowsThere({ model: { engine }, segments }: Contents): number[] {
-  return segments.flatMap(({ rows, count, mask }) => {
-    const numbers = engine.ints(rows, count)
-    if (mask === 0) return Array.from(numbers)
-    const there: number[] = []
-    eachBit(engine.ints(mask, wordsFor(count)), 0, count, (slot) => there.push(numbers[slot] as number))
-    return there
+export function rowsThere({ model, segments }: Contents): number[] {
+  return segments.flatMap((segment) => {
+    const numbers = model.engine.ints(segment.rows, segment.count)
+    return Array.from(slotsThere(model, segment), (slot) => numbers[slot] as number)
   })
 }
 
@@ -166,14 +173,22 @@ export function release(contents: Contents, kept?: Contents): void {
   if (contents.model !== kept?.model) contents.model.held.release()
 }
 
-/** Runs `read` while nothing of the contents can be freed. */
-export async function holding<T>({ model, segments }: Contents, read: () => Promise<T>): Promise<T> {
+/** Nothing of the contents is freed before what this answers has been called. */
+export function hold({ model, segments }: Contents): () => void {
   const held = [model, ...segments].map((part) => part.held)
   for (const part of held) part.retain()
+  return () => {
+    for (const part of held.splice(0)) part.release()
+  }
+}
+
+/** Runs `read` while nothing of the contents can be freed. */
+export async function holding<T>(contents: Contents, read: () => Promise<T>): Promise<T> {
+  const letGo = hold(contents)
   try {
     return await read()
   } finally {
-    for (const part of held) part.release()
+    letGo()
   }
 }
 
@@ -189,16 +204,12 @@ export function bytesPerCode({ model, segments, size }: Contents): number {
   return size === 0 ? 0 : segments.reduce((sum, segment) => sum + codedBytes(model, segment), 0) / size
 }
 
-function slotsBySegment(contents: Contents, rows: readonly number[]): Map<Segment, number[]> {
-  const found = new Map<Segment, number[]>()
-  for (const row of rows) {
+function placesOf(contents: Contents, rows: readonly number[]): Place[] {
+  return rows.map((row) => {
     const place = locate(contents, row)
-    if (!place) throw new Error(`row ${row} is not there`)
-    const slots = found.get(place.segment)
-    if (slots) slots.push(place.slot)
-    else found.set(place.segment, [place.slot])
-  }
-  return found
+    if (place) return place
+    throw new Error(`row ${row} is not there`)
+  })
 }
 
 /** Merges the last segments while so many of them are no larger than the last: few are left, whatever their sizes. */

@@ -1,9 +1,8 @@
 import type { Id } from '../options.js'
-import { eachBit, wordsFor } from './bits.js'
 import type { Contents } from './contents.js'
 import type { Model } from './model.js'
-import type { Segment } from './segment.js'
-import { readVectors } from './vectors.js'
+import { type Segment, slotsThere } from './segment.js'
+import { copyVectors } from './vectors.js'
 
 /** Vectors that are there, and their ids. */
 export interface Entries<I extends Id = number> {
@@ -12,24 +11,6 @@ export interface Entries<I extends Id = number> {
   readonly vectors: Float32Array
   readonly dim: number
   readonly count: number
-}
-
-/** Contents of which nothing is freed before `release`. */
-export interface HeldContents {
-  readonly contents: Contents
-  release(): void
-}
-
-/** For those who read in many calls; within one, `holding` is enough. */
-export function hold(contents: Contents): HeldContents {
-  const held = [contents.model, ...contents.segments].map((part) => part.held)
-  for (const part of held) part.retain()
-  return {
-    contents,
-    release() {
-      for (const part of held.splice(0)) part.release()
-    },
-  }
 }
 
 /**
@@ -54,12 +35,9 @@ export async function* entriesOf<I extends Id>(
 }
 
 /** The slots whose vectors are there, by the numbers of their rows. */
-function slotsByRow({ engine }: Model, { rows, count, mask }: Segment): Uint32Array {
-  const numbers = engine.ints(rows, count)
-  const slots: number[] = []
-  if (mask) eachBit(engine.ints(mask, wordsFor(count)), 0, count, (slot) => slots.push(slot))
-  else for (let slot = 0; slot < count; slot++) slots.push(slot)
-  return Uint32Array.from(slots).sort((a, b) => (numbers[a] as number) - (numbers[b] as number))
+function slotsByRow(model: Model, segment: Segment): Uint32Array {
+  const numbers = model.engine.ints(segment.rows, segment.count)
+  return slotsThere(model, segment).sort((a, b) => (numbers[a] as number) - (numbers[b] as number))
 }
 
 async function readEntries<I extends Id>(
@@ -75,13 +53,10 @@ async function readEntries<I extends Id>(
   // Codes are decoded in the order of their slots.
   const order = Uint32Array.from(slots.keys()).sort((a, b) => (slots[a] as number) - (slots[b] as number))
   const sorted = order.map((i) => slots[i] as number)
-  return engine.frame(async (scratch) => {
-    const at = await readVectors(scratch, model, segment, sorted, { signal })
-    const stored = engine.floats(at, count * dim)
-    const vectors = new Float32Array(count * dim)
-    order.forEach((i, place) => {
-      vectors.set(stored.subarray(place * dim, (place + 1) * dim), i * dim)
-    })
-    return { ids: names, vectors, dim, count }
+  const stored = await copyVectors(model, segment, sorted, { signal })
+  const vectors = new Float32Array(count * dim)
+  order.forEach((i, place) => {
+    vectors.set(stored.subarray(place * dim, (place + 1) * dim), i * dim)
   })
+  return { ids: names, vectors, dim, count }
 }

@@ -12,7 +12,7 @@ export async function joinSegments(
   options: LongCallOptions,
 ): Promise<Segment> {
   const { quantizer } = model
-  const { signal } = options
+  const run = { signal: options.signal, aside: true }
   const { codeSize } = quantizer
   const masks = new Map(parts.map((part) => [part, maskOf(model, part)]))
   const starts = joinedStarts(model.nlist, parts, masks)
@@ -26,9 +26,9 @@ export async function joinSegments(
         const kept = scratch.alloc(count * codeSize)
         for (const { from, first, size, slots, places } of moves) {
           const read = scratch.alloc(size * codeSize)
-          await quantizer.read(from.codes, read, first, size, { signal })
+          await quantizer.read(from.codes, read, first, size, run)
           const move = async (at: number, rowBytes: number, to: number): Promise<void> =>
-            pick(scratch, { kept: AS_THEY_ARE, from: at, dim: rowBytes / 4, slots, places, rows: to }, { signal })
+            pick(scratch, { kept: AS_THEY_ARE, from: at, dim: rowBytes / 4, slots, places, rows: to }, run)
           // Slot 0 of what was read lies where addresses wrap, if it lies anywhere.
           await move(read - first * codeSize, codeSize, kept)
           await move(from.rows, 4, numbers + slot * 4)
@@ -36,7 +36,7 @@ export async function joinSegments(
           const { rowBytes } = originals
           await move(from.originals.rows, rowBytes, originals.rows + slot * rowBytes)
         }
-        await quantizer.write(codes, kept, slot, count, { signal })
+        await quantizer.write(codes, kept, slot, count, run)
       })
       slot += count
       if (total > 0) options.onProgress?.({ phase: 'compact', done: slot, total })

@@ -3,7 +3,7 @@ import type { RunOptions } from '../engine/executor.js'
 import { createFlat } from '../quantizers/flat/flat.js'
 import type { SearchResult } from '../result.js'
 import type { Allowed } from './allowed.js'
-import { countBits, eachBit } from './bits.js'
+import { bitsOf, countBits } from './bits.js'
 import type { QueryRows } from './choose.js'
 import type { Contents } from './contents.js'
 import { finishSearch } from './finish.js'
@@ -93,12 +93,11 @@ export async function searchMatches(
   const rows = scratch.alloc(count * 4)
   let filled = 0
   for (const [i, segment] of segments.entries()) {
-    const slots: number[] = []
-    eachBit(masks[i] as Uint32Array, 0, segment.count, (slot) => slots.push(slot))
+    const slots = bitsOf(masks[i] as Uint32Array, 0, segment.count)
     if (slots.length === 0) continue
     const at = filled
     await engine.frame(async (own) => {
-      const vectors = await readVectors(own, model, segment, Uint32Array.from(slots), { signal })
+      const vectors = await readVectors(own, model, segment, slots, { signal })
       await quantizer.write(codes, vectors, at, slots.length, { signal })
     })
     const numbers = engine.ints(segment.rows, segment.count)

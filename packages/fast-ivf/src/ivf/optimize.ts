@@ -1,12 +1,10 @@
 import { IvfError } from '../errors.js'
 import type { LongCallOptions } from '../options.js'
-import { given } from '../projections/given.js'
-import { openPlan } from '../quantizers/registry.js'
 import { type Contents, compacted } from './contents.js'
 import { cellsAround, divide } from './divide.js'
-import { createModel } from './make-model.js'
 import type { Model } from './model.js'
 import { moveInto, relabel } from './move.js'
+import { sameModel } from './same-model.js'
 import type { Segment } from './segment.js'
 
 /** What is tended to. */
@@ -126,7 +124,7 @@ async function rebuild(
   const stays = concat(plan.kept.map((cell) => model.rows.subarray(cell * cellDim, (cell + 1) * cellDim)))
   const fresh = concat(added)
   const around = await cellsAround(model, stays, fresh, plan.kept, options)
-  const next = await modelOf(model, concat([stays, fresh]), seed, options)
+  const next = await sameModel(model.engine, model, concat([stays, fresh]), seed, { signal: options.signal })
   try {
     const named = new Map(plan.kept.map((cell, i) => [cell, i]))
     const touched = new Set([...plan.large.map(({ cell }) => cell), ...plan.small, ...around])
@@ -136,19 +134,6 @@ async function rebuild(
     next.held.release()
     throw error
   }
-}
-
-/** The same but for its centroids. */
-async function modelOf(model: Model, rows: Float32Array, seed: number, options: LongCallOptions): Promise<Model> {
-  const { engine, metric, dim, keep, projection, quantizer } = model
-  const { traits, tensors } = quantizer.learned
-  const plan = openPlan(traits, new Map(tensors.map(({ name, data }) => [name, data])))
-  if (!plan) throw new Error(`${quantizer.word} cannot be opened`)
-  const parameters = projection?.place.parameters
-  const placed = projection && parameters && { plan: given(parameters), beforeCells: projection.beforeCells }
-  const { signal } = options
-  const made = { metric, dim, quantizer: plan, keep, seed, ...(placed && { projection: placed }) }
-  return createModel(engine, made, rows, undefined, { signal }, parameters)
 }
 
 function concat(parts: readonly Float32Array[]): Float32Array {

@@ -6,6 +6,9 @@ import { IvfError } from '../errors.js'
 /** How vectors are kept beside their codes, for exact distances: 4, 2 or 1 bytes a component, or not at all. */
 export type Keep = 'f32' | 'f16' | 'int8' | 'none'
 
+/** All of them. */
+export const KEEPS: readonly Keep[] = ['f32', 'f16', 'int8', 'none']
+
 /** Vectors beside their codes, one row per slot. */
 export interface Originals {
   readonly keep: Exclude<Keep, 'none'>

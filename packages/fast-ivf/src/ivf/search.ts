@@ -2,17 +2,17 @@ import type { Scratch } from '../engine/engine.js'
 import type { Matrix } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
 import { SearchResult } from '../result.js'
-import type { RowFilter } from './allowed.js'
+import type { PinnedFilter, RowFilter } from './allowed.js'
 import { nameAndJudge } from './confidence.js'
 import type { Contents } from './contents.js'
 import { type Finish, finishSearch } from './finish.js'
 import { allocRows, loadProjected } from './project.js'
 import { type Rescore, type RowSettings, searchRows } from './rows.js'
 
-/** What a search wants. */
-export interface SearchSettings extends Omit<RowSettings, 'allowed'> {
+/** What a search wants. `F`: what its filter is by then. */
+export interface SearchSettings<F extends RowFilter = RowFilter> extends Omit<RowSettings, 'allowed'> {
   /** What may be an answer; everything that is there, when left out. */
-  filter?: RowFilter | undefined
+  filter?: F | undefined
   /** Estimates' standard errors are wanted (rescore: none; bounded codes). */
   confidence: boolean
 }
@@ -24,7 +24,7 @@ export const LANES = 4 // of so many threads: what is searched together must not
 export async function searchSegments(
   contents: Contents,
   queries: Matrix,
-  settings: SearchSettings,
+  settings: SearchSettings<PinnedFilter>,
   options: LongCallOptions,
 ): Promise<SearchResult> {
   const { model, segments } = contents

@@ -4,7 +4,7 @@ import { chunkRows } from '../engine/load.js'
 import { type Matrix, pick } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
 import type { Codes } from '../quantizers/quantizer.js'
-import { clearBit, fillBits, hasBit, wordsFor } from './bits.js'
+import { bitsOf, clearBit, fillBits, hasBit, wordsFor } from './bits.js'
 import { Held } from './held.js'
 import type { Model } from './model.js'
 import { allocOriginals, keepRows, type Originals, originalsBytes } from './originals.js'
@@ -51,7 +51,8 @@ export async function buildSegment(
   const { signal } = options
   const { rows: count } = matrix
   const chunk = Math.min(count, chunkRows(dim))
-  const load = { name: 'vectors', signal }
+  const run = { signal, aside: true }
+  const load = { name: 'vectors', ...run }
   return engine.frame(async (scratch) => {
     const rows = allocRows(scratch, model, chunk)
     const labelled = model.projection?.beforeCells ? rows.coded : rows.given
@@ -60,7 +61,7 @@ export async function buildSegment(
       const to = Math.min(from + chunk, count)
       await loadProjected(model, matrix, from, to, rows, load)
       const out = { labels: labels + from * 4, distances: 0 }
-      await assign(engine, model.centroids, { rows: labelled, count: to - from }, out, { signal })
+      await assign(engine, model.centroids, { rows: labelled, count: to - from }, out, run)
       options.onProgress?.({ phase: 'assign', done: to, total: count })
     }
     const { starts, rows: order } = rowsByCell(engine.ints(labels, count), nlist)
@@ -75,12 +76,12 @@ export async function buildSegment(
         await loadProjected(model, part, 0, to - from, rows, load)
         await engine.frame(async (own) => {
           const vectors = { rows: rows.coded, cells: labels + from * 4, count: to - from }
-          const codeRows = await quantizer.encode(own, vectors, { signal })
-          await quantizer.write(codes, codeRows, from, to - from, { signal })
+          const codeRows = await quantizer.encode(own, vectors, run)
+          await quantizer.write(codes, codeRows, from, to - from, run)
         })
         if (originals) {
           const origin = (row: number): number => part.origin?.(row) ?? row
-          await keepRows(engine, originals, rows.given, from, to - from, dim, { signal, name: 'vectors', origin })
+          await keepRows(engine, originals, rows.given, from, to - from, dim, { ...run, name: 'vectors', origin })
         }
         options.onProgress?.({ phase: 'fill', done: to, total: count })
       }
@@ -123,6 +124,12 @@ export function withMask({ engine }: Model, segment: Segment, bits: Uint32Array,
 export function rangeOf({ starts }: Segment, cell: number): Uint32Array {
   const first = starts[cell] as number
   return Uint32Array.from({ length: (starts[cell + 1] as number) - first }, (_, i) => first + i)
+}
+
+/** The slots whose vectors are there. */
+export function slotsThere({ engine }: Model, { mask, count }: Segment): Uint32Array {
+  if (mask === 0) return Uint32Array.from({ length: count }, (_, slot) => slot)
+  return bitsOf(engine.ints(mask, wordsFor(count)), 0, count)
 }
 
 /** Whether the vector of a slot is there. */

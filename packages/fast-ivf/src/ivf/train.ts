@@ -2,10 +2,14 @@ import { trainLloyd } from '../clustering/lloyd.js'
 import { trainMiniBatch } from '../clustering/minibatch.js'
 import { randomBatches } from '../clustering/sample.js'
 import type { Engine } from '../engine/engine.js'
-import type { Matrix } from '../engine/vectors.js'
+import { checkFinite } from '../engine/load.js'
+import type { Matrix, VectorBatches, Vectors } from '../engine/vectors.js'
 import { IvfError } from '../errors.js'
 import type { LongCallOptions } from '../options.js'
 import { placeProjection } from '../projections/place.js'
+import { collectBatches, startingWith } from './batches.js'
+import { appendNamed, type GivenIds } from './change.js'
+import { type Contents, contentsOf, release } from './contents.js'
 import { createModel, type ModelPlan } from './make-model.js'
 import type { Model } from './model.js'
 import { projectSample } from './project.js'
@@ -21,13 +25,42 @@ export interface TrainPlan extends ModelPlan {
   clustering: Clustering
 }
 
-/** Learns everything from the sample: cells, and what is done to vectors. @throws IvfError ERR_TOO_FEW */
-export async function trainModel(
+/**
+ * What is learned of the first vectors, and all of them stored under it; without `adds` only what is learned. `ids`: of
+ * those that are added.
+ * @throws IvfError ERR_EMPTY, ERR_TOO_FEW, ERR_NOT_FINITE, ERR_DIM, ERR_ARGUMENT, ERR_MEMORY; the signal's reason
+ */
+export async function trainContents(
   engine: Engine,
   plan: TrainPlan,
-  sample: Matrix,
+  vectors: Vectors | VectorBatches,
+  adds: { ids: GivenIds | undefined } | undefined,
   options: LongCallOptions,
-): Promise<Model> {
+): Promise<Contents> {
+  const { dim, nlist } = plan
+  const parts = collectBatches(vectors, dim, Math.max(65536, 256 * nlist), options.signal)
+  try {
+    const sample = (await parts.next()).value
+    if (!sample?.rows) {
+      throw new IvfError('ERR_EMPTY', `there are no vectors to train on; give at least nlist = ${nlist}`)
+    }
+    // Before the long work, not in the middle of it.
+    await checkFinite(engine, sample, 'vectors', options.signal)
+    const empty = contentsOf(await trainModel(engine, plan, sample, options))
+    if (!adds) return empty
+    try {
+      return await appendNamed(empty, startingWith(sample, parts), adds.ids, options)
+    } catch (error) {
+      release(empty)
+      throw error
+    }
+  } finally {
+    await parts.return(undefined)
+  }
+}
+
+/** Learns everything from the sample: cells, and what is done to vectors. @throws IvfError ERR_TOO_FEW */
+async function trainModel(engine: Engine, plan: TrainPlan, sample: Matrix, options: LongCallOptions): Promise<Model> {
   const { nlist, metric, dim, seed } = plan
   if (sample.rows < nlist) {
     throw new IvfError(

@@ -6,6 +6,7 @@ import type { Model } from '../ivf/model.js'
 import type { Codes } from '../quantizers/quantizer.js'
 import type { Directory, Section } from './directory.js'
 import { damagedPart, type IndexFile } from './file.js'
+import { placeIn } from './pieces.js'
 import { type ReadCount, readRanges } from './ranges.js'
 
 /** A segment that stays in a file but for its directory. */
@@ -154,7 +155,7 @@ async function loadCell(
       const rows = scratch.alloc(bytes.length)
       new Uint8Array(engine.memory.buffer, rows, bytes.length).set(bytes)
       const { pieces, checks, rowBytes } = segment.codes
-      const first = pieceFrom(pieces, from)
+      const first = placeIn(pieces, from)
       const ranges: { at: number; bytes: number }[] = []
       for (let i = first; (pieces[i] as number) < to; i++) {
         const [start, end] = [pieces[i] as number, pieces[i + 1] as number]
@@ -171,17 +172,6 @@ async function loadCell(
     held.release()
     throw error
   }
-}
-
-/** The piece that begins with a slot. */
-function pieceFrom(pieces: Uint32Array, slot: number): number {
-  let [low, high] = [0, pieces.length - 1]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((pieces[middle] as number) < slot) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 function sliceBits(words: Uint32Array, from: number, count: number): Uint32Array {

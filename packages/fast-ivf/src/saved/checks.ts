@@ -1,9 +1,7 @@
 import type { Engine } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import { hashRanges } from '../engine/hash.js'
-
-/** Bytes that are hashed at a time. */
-const CHUNK = 8 << 20
+import { CHUNK_BYTES } from './pieces.js'
 
 /** The XXH64 of each part of the bytes; parts begin at `starts`, which ends with the end. */
 export async function hashParts(
@@ -16,7 +14,7 @@ export async function hashParts(
   for (let i = 0; i + 1 < starts.length; ) {
     const from = starts[i] as number
     let end = i + 1
-    while (end + 1 < starts.length && (starts[end + 1] as number) - from <= CHUNK) end++
+    while (end + 1 < starts.length && (starts[end + 1] as number) - from <= CHUNK_BYTES) end++
     const to = starts[end] as number
     await engine.frame(async (scratch) => {
       const at = scratch.alloc(to - from)
@@ -32,16 +30,21 @@ export async function hashParts(
   return hashes
 }
 
-/** The XXH64 of the bytes, in hexadecimal. */
+/** The XXH64 of the bytes. */
+export async function hashOf(engine: Engine, bytes: Uint8Array, options: RunOptions): Promise<bigint> {
+  return (await hashParts(engine, bytes, [0, bytes.length], options))[0] as bigint
+}
+
+/** … in hexadecimal. */
 export async function hashHex(engine: Engine, bytes: Uint8Array, options: RunOptions): Promise<string> {
-  return hex((await hashParts(engine, bytes, [0, bytes.length], options))[0] as bigint)
+  return hex(await hashOf(engine, bytes, options))
+}
+
+/** Its last 32 bits: the check of a single row. */
+export function shortHash(hash: bigint): number {
+  return Number(hash & 0xffffffffn)
 }
 
 export function hex(hash: bigint): string {
   return hash.toString(16).padStart(16, '0')
-}
-
-/** The bytes of numbers, without a copy. */
-export function bytesOf(numbers: ArrayBufferView): Uint8Array {
-  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }

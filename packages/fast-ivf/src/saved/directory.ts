@@ -2,13 +2,14 @@ import type { Engine } from '../engine/engine.js'
 import { wordsFor } from '../ivf/bits.js'
 import type { Model } from '../ivf/model.js'
 import { allocOriginals } from '../ivf/originals.js'
+import { bytesOf } from '../storage/bytes.js'
 import type { TensorInfo } from '../storage/safetensors.js'
 import { readInto } from '../storage/source.js'
-import { bytesOf, hashHex } from './checks.js'
+import { hashOf } from './checks.js'
 import { damagedPart, type IndexFile, placeOf, readSmall } from './file.js'
 import { idBytes } from './ids.js'
-import { damaged, names, piecesOf } from './layout.js'
-import { codesShape, originalsShape } from './write.js'
+import { codesShape, damaged, names, originalsShape } from './layout.js'
+import { piecesOf } from './pieces.js'
 
 /** A part of a segment: rows in pieces, each with its check. */
 export interface Section {
@@ -97,7 +98,7 @@ async function readChecks(engine: Engine, file: IndexFile, tensor: string, count
   const { from, to } = placeOf(file, tensor, 'U64', [count])
   const checks = new BigUint64Array((to - from) / 8)
   await readInto(file.source, from, bytesOf(checks))
-  const own = await hashHex(engine, bytesOf(checks.subarray(0, -1)), {})
-  if (BigInt(`0x${own}`) !== checks[count - 1]) throw damagedPart(file.name, `'${tensor}'`)
+  const own = await hashOf(engine, bytesOf(checks.subarray(0, -1)), {})
+  if (own !== checks[count - 1]) throw damagedPart(file.name, `'${tensor}'`)
   return checks
 }

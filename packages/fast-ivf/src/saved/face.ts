@@ -1,7 +1,7 @@
 import { IvfError } from '../errors.js'
 import type { SourceInput } from '../storage/source.js'
 import { type IndexFile, openIndexFile } from './file.js'
-import { damaged } from './layout.js'
+import { damaged, refused } from './layout.js'
 
 /** The file, which may be open already. @throws IvfError ERR_NOT_FOUND, ERR_FORMAT */
 export async function asIndexFile(source: SourceInput | IndexFile): Promise<IndexFile> {
@@ -11,7 +11,7 @@ export async function asIndexFile(source: SourceInput | IndexFile): Promise<Inde
 /** What `make` makes of the header, if it is that of class `face`. @throws IvfError ERR_FORMAT */
 export function makeFace<T>({ header, name }: IndexFile, face: string, make: (header: IndexFile['header']) => T): T {
   if (header.face !== face) {
-    throw damaged(name, `holds a ${header.face}; open it with ${header.face}.open, or with openIndex`)
+    throw refused(name, `holds a ${header.face}; open it with ${header.face}.open, or with openIndex`)
   }
   try {
     return make(header)

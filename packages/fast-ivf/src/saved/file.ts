@@ -25,7 +25,7 @@ export async function openIndexFile(input: SourceInput): Promise<IndexFile> {
     const { metadata, tensors } = await openSafetensors(source, name)
     const { header, checksums } = fromMetadata(metadata, name)
     const lost = Object.keys(checksums).find((tensor) => !tensors.has(tensor))
-    if (lost !== undefined) throw damaged(name, `holds no tensor '${lost}'; write it again`)
+    if (lost !== undefined) throw damaged(name, `holds no tensor '${lost}'`)
     await checkHeader(source, metadata.checksum, name)
     let closed: Promise<void> | undefined
     return { name, header, source, tensors, checksums, close: () => (closed ??= source.close()) }
@@ -43,7 +43,7 @@ export function placeOf(
   shape: readonly number[],
 ): TensorInfo {
   const info = tensors.get(tensor)
-  if (!info) throw damaged(name, `holds no tensor '${tensor}'; write it again`)
+  if (!info) throw damaged(name, `holds no tensor '${tensor}'`)
   const same = info.shape.length === shape.length && info.shape.every((size, i) => size === shape[i])
   if (same && info.dtype === dtype) return info
   throw damaged(name, `has '${tensor}' as ${info.dtype} [${info.shape}], and ${dtype} [${shape}] is needed`)
@@ -63,7 +63,7 @@ export async function readSmall(
 }
 
 export function damagedPart(name: string, part: string): IvfError {
-  return damaged(name, `is damaged in ${part}: its checksum differs; restore the file from a copy, or write it again`)
+  return damaged(name, `is damaged in ${part}: its checksum differs`)
 }
 
 function allocated(bytes: number, name: string): ArrayBuffer {

@@ -1,5 +1,6 @@
 import type { IdKind, IdTable } from '../ivf/ids.js'
 import type { Id } from '../options.js'
+import { bytesOf, joinBytes } from '../storage/bytes.js'
 import { damaged } from './layout.js'
 
 /** Ids of a segment's slots as bytes, cell after cell. */
@@ -44,13 +45,7 @@ export function storeIds(ids: IdTable, rows: Uint32Array, starts: Uint32Array): 
     }
   }
   begins[starts.length - 1] = at
-  const bytes = new Uint8Array(at)
-  let to = 0
-  for (const part of cells) {
-    bytes.set(part, to)
-    to += part.length
-  }
-  return { dtype: 'U8', shape: [at], bytes, starts: begins }
+  return { dtype: 'U8', shape: [at], bytes: joinBytes(cells, at), starts: begins }
 }
 
 /** The ids of a cell of `count` slots. @throws IvfError ERR_FORMAT */
@@ -85,8 +80,4 @@ function decodeId(decoder: TextDecoder, bytes: Uint8Array, name: string): string
   } catch (cause) {
     throw damaged(name, 'has an id that is no UTF-8', cause)
   }
-}
-
-function bytesOf(numbers: Uint32Array | BigInt64Array): Uint8Array {
-  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)
 }

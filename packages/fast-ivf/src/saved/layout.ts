@@ -1,8 +1,9 @@
 import { IvfError, show } from '../errors.js'
 import type { IdKind } from '../ivf/ids.js'
-import type { Keep } from '../ivf/originals.js'
-import type { Metric } from '../options.js'
+import { KEEPS, type Keep, type Originals } from '../ivf/originals.js'
+import { METRICS, type Metric } from '../options.js'
 import type { LearnedQuantizer } from '../quantizers/quantizer.js'
+import type { TensorDtype } from '../storage/tensor-dtypes.js'
 
 /** What the file of an index says of it before its numbers. */
 export interface IndexHeader {
@@ -56,19 +57,15 @@ export const names: {
   extra: (name: string) => `beside.${name}`,
 }
 
-/** Rows of a section are hashed in pieces of at most this many bytes, none of more than one cell. */
-const PIECE_BYTES = 4 << 20
+/** As other readers may use them: vectors themselves are floats. */
+export function codesShape(count: number, codeSize: number, exact: boolean): [TensorDtype, number[]] {
+  return exact ? ['F32', [count, codeSize / 4]] : ['U8', [count, codeSize]]
+}
 
-/** Slots from which pieces begin, and the end. */
-export function piecesOf(starts: Uint32Array, rowBytes: number): Uint32Array {
-  const most = Math.max(1, Math.floor(PIECE_BYTES / rowBytes))
-  const found: number[] = []
-  for (let cell = 0; cell + 1 < starts.length; cell++) {
-    const end = starts[cell + 1] as number
-    for (let from = starts[cell] as number; from < end; from += most) found.push(from)
-  }
-  found.push(starts.at(-1) as number)
-  return Uint32Array.from(found)
+/** As other readers may use them. */
+export function originalsShape({ keep, rowBytes }: Originals, count: number, dim: number): [TensorDtype, number[]] {
+  if (keep === 'f32') return ['F32', [count, dim]]
+  return keep === 'f16' ? ['F16', [count, rowBytes / 2]] : ['U8', [count, rowBytes]]
 }
 
 /** The header as strings, as safetensors has it. `checksums`: of the tensors that are no section, in hexadecimal. */
@@ -90,8 +87,6 @@ export function toMetadata(header: IndexHeader, checksums: Readonly<Record<strin
 /** Stands for the checksum of the header while that is computed. */
 export const NO_CHECKSUM = '0000000000000000'
 
-const METRICS = ['cosine', 'ip', 'l2']
-const KEEPS = ['f32', 'f16', 'int8', 'none']
 const ID_KINDS = ['rows', 'number', 'string', 'bigint']
 
 /** @throws IvfError ERR_FORMAT */
@@ -101,10 +96,10 @@ export function fromMetadata(
 ): { header: IndexHeader; checksums: Readonly<Record<string, unknown>> } {
   if (metadata.kind !== KIND) {
     const kind = metadata.kind === undefined ? 'another kind' : `kind ${show(metadata.kind)}`
-    throw damaged(name, `is of ${kind}, and an index is needed; give a file that save() wrote`)
+    throw refused(name, `is of ${kind}, and an index is needed; give a file that save() wrote`)
   }
   if (metadata.version !== VERSION) {
-    throw damaged(name, `is of version ${show(metadata.version)}, and ${VERSION} is known; a newer fast-ivf wrote it`)
+    throw refused(name, `is of version ${show(metadata.version)}, and ${VERSION} is known; a newer fast-ivf wrote it`)
   }
   const word = (key: string, words?: readonly string[]): string => {
     const value = metadata[key]
@@ -162,6 +157,12 @@ function storedProjection(found: Record<string, unknown>, name: string): StoredP
   throw damaged(name, 'does not tell its projection whole')
 }
 
+/** The error for a file that does not agree with itself. */
 export function damaged(name: string, what: string, cause?: unknown): IvfError {
+  return refused(name, `${what}; restore the file from a copy, or write it again`, cause)
+}
+
+/** The error for a file that may be whole, and is another than is needed; `what` says what to do. */
+export function refused(name: string, what: string, cause?: unknown): IvfError {
   return new IvfError('ERR_FORMAT', `${name} ${what}`, cause === undefined ? undefined : { cause })
 }

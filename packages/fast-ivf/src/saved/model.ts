@@ -32,7 +32,7 @@ export async function readModel(engine: Engine, file: IndexFile, options: LongCa
 }
 
 /** The plan of the quantizer that a file holds. @throws IvfError ERR_FORMAT */
-export async function openQuantizer(engine: Engine, file: IndexFile): Promise<QuantizerPlan> {
+async function openQuantizer(engine: Engine, file: IndexFile): Promise<QuantizerPlan> {
   const { header, tensors, name } = file
   const prefix = names.quantizer('')
   const found = new Map<string, Float32Array>()
@@ -43,7 +43,7 @@ export async function openQuantizer(engine: Engine, file: IndexFile): Promise<Qu
   const plan = asPlan()
   const { word, exact, bounded } = header.quantizer
   if (plan && (plan.word !== word || plan.exact !== exact || plan.bounded !== bounded)) {
-    throw damaged(name, `tells of ${word}, and holds ${plan.word}; write it again`)
+    throw damaged(name, `tells of ${word}, and holds ${plan.word}`)
   }
   if (plan) return plan
   throw damaged(name, `holds codes of kind ${JSON.stringify(header.quantizer)}, which is not known`)

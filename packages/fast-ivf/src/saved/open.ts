@@ -13,10 +13,7 @@ import { damagedPart, type IndexFile, placeOf, readSmall } from './file.js'
 import { readCellIds } from './ids.js'
 import { damaged, names } from './layout.js'
 import { readModel } from './model.js'
-import { chunksOf } from './write.js'
-
-/** Bytes that are read, checked and stored at a time. */
-const CHUNK = 8 << 20
+import { cellOf, chunkOf, chunksOf } from './pieces.js'
 
 /** Reads all that a file holds. @throws IvfError ERR_FORMAT, ERR_MEMORY; the signal's reason */
 export async function loadContents(engine: Engine, file: IndexFile, options: LongCallOptions): Promise<Contents> {
@@ -94,12 +91,11 @@ async function loadSegment(
   const segment = await newSegment(model, starts, async ({ codes, originals, rows: numbers }) => {
     engine.ints(numbers, count).set(rows)
     const { codeSize } = quantizer
-    const most = Math.max(1, Math.floor(CHUNK / codeSize))
     // Two rooms: one is read into while the other is worked on.
-    const room = Math.min(count, most) * codeSize
+    const room = Math.min(count, chunkOf(codeSize)) * codeSize
     await engine.frame(async (scratch) => {
       const at = [scratch.alloc(room), scratch.alloc(room)] as const
-      const chunks = [...chunksOf(coded.pieces, most, codeSize)]
+      const chunks = [...chunksOf(coded.pieces, codeSize)]
       const fetch = (i: number): Promise<void> => {
         const chunk = chunks[i]
         if (!chunk) return Promise.resolve()
@@ -116,7 +112,7 @@ async function loadSegment(
           next.catch(() => {})
         }
         const here = at[(i & 1) as 0 | 1]
-        check(await hashRanges(engine, ranges(here), { signal }), coded, first, `the vectors`)
+        check(await hashRanges(engine, ranges(here), { signal }), coded, first, 'the vectors')
         await quantizer.write(codes, here, from, to - from, { signal })
         progress((to - from) * codeSize)
         if (!ahead) next = fetch(i + 1)
@@ -124,7 +120,7 @@ async function loadSegment(
     })
     if (!kept || !originals) return
     const { rowBytes } = kept
-    for (const { from, to, ranges, i } of chunksOf(kept.pieces, Math.max(1, Math.floor(CHUNK / rowBytes)), rowBytes)) {
+    for (const { from, to, ranges, i } of chunksOf(kept.pieces, rowBytes)) {
       const here = originals.rows + from * rowBytes
       await fetchRows(engine, file.source, kept, from, to, here)
       check(await hashRanges(engine, ranges(here), { signal }), kept, i, 'the vectors kept beside the codes')
@@ -142,8 +138,7 @@ async function loadSegment(
     const bad = hashes.findIndex((hash, i) => hash !== checks[first + i])
     if (bad < 0) return
     const slot = pieces[first + bad] as number
-    const cell = starts.findIndex((_, c) => (starts[c + 1] as number) > slot)
-    throw damagedPart(file.name, `${what} of cell ${cell} of segment ${s}`)
+    throw damagedPart(file.name, `${what} of cell ${cellOf(starts, slot)} of segment ${s}`)
   }
 }
 

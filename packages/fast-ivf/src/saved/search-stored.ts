@@ -1,24 +1,23 @@
 import type { Scratch } from '../engine/engine.js'
-import { hashRows } from '../engine/hash.js'
 import type { Matrix } from '../engine/vectors.js'
+import { IvfError } from '../errors.js'
 import { passes, type RowFilter } from '../ivf/allowed.js'
 import { clearBit, fillBits, wordsFor } from '../ivf/bits.js'
 import type { Queries } from '../ivf/choose.js'
-import { finishSearch, updateLimits } from '../ivf/finish.js'
+import { finishSearch } from '../ivf/finish.js'
+import { groupBy } from '../ivf/group-by.js'
 import type { Model } from '../ivf/model.js'
-import { allocOriginals, type Originals } from '../ivf/originals.js'
+import { findProbes } from '../ivf/probes.js'
 import { allocRows, loadProjected } from '../ivf/project.js'
-import { findProbes, placePairs } from '../ivf/rows.js'
-import { beginSearch, type ScanVisit, type Search, type Store, scan } from '../ivf/scan.js'
+import { placePairs } from '../ivf/rows.js'
+import { beginSearch, type ScanVisit, scan } from '../ivf/scan.js'
 import { BLOCK_BYTES, finishOf, LANES, type SearchSettings } from '../ivf/search.js'
 import type { Id, LongCallOptions } from '../options.js'
-import type { Codes } from '../quantizers/quantizer.js'
 import { SearchResult } from '../result.js'
-import { type Cell, type CellPlace, keyOf, slotsOf } from './cells.js'
-import { hashParts } from './checks.js'
-import { damagedPart } from './file.js'
-import { readCellIds } from './ids.js'
-import { type ReadCount, readRanges } from './ranges.js'
+import { fetchCandidates, mergedSlots } from './candidates.js'
+import { fetchIds } from './cell-ids.js'
+import { type Cell, type CellPlace, slotsOf } from './cells.js'
+import type { ReadCount } from './ranges.js'
 import type { Stored, StoredContents } from './stored.js'
 
 /** Cells that are in memory at a time, beside the cache. */
@@ -41,6 +40,7 @@ export async function searchStored<I extends Id>(
   const { model, size } = contents
   const { engine, dim, width, quantizer, projection } = model
   const { rescore: asked, nprobe } = settings
+  const passing = settings.filter && testOf(settings.filter)
   // A bound compares while it scans, when originals are not there yet.
   const rescore = asked.kind === 'bound' ? ({ kind: 'factor', factor: FACTOR, reorder: true } as const) : asked
   const { signal } = options
@@ -87,7 +87,7 @@ export async function searchStored<I extends Id>(
       ...{ norms: codedNorms, cost: scored * quantizer.scan.cost },
     })
     for (const group of groupsOf(model, visited)) {
-      await withAllowed(contents, group, settings.filter, read, signal, async (cells, masks) => {
+      await withAllowed(contents, group, passing, read, signal, async (cells, masks) => {
         const found: ScanVisit[] = []
         for (const [i, { visits }] of group.entries()) {
           const { codes, segment, cell } = cells[i] as Cell
@@ -160,7 +160,7 @@ function groupsOf({ quantizer }: Model, visited: readonly Visited[]): Visited[][
 async function withAllowed(
   contents: StoredContents,
   group: readonly Visited[],
-  filter: RowFilter | undefined,
+  isAllowed: ((id: Id) => boolean) | undefined,
   read: ReadCount,
   signal: AbortSignal | undefined,
   work: (cells: Cell[], masks: number[]) => Promise<void>,
@@ -169,12 +169,11 @@ async function withAllowed(
   const { engine } = model
   const places = group.map(({ place }) => place)
   await stored.cache.with(places, read, { signal }, async (cells) => {
-    if (!filter)
+    if (!isAllowed)
       return work(
         cells,
         cells.map(({ mask }) => mask),
       )
-    const tests = testOf(filter)
     const ids = await fetchIds(contents, places, read, signal)
     await engine.frame(async (scratch) => {
       const masks = cells.map(({ codes, mask }, i) => {
@@ -182,7 +181,7 @@ async function withAllowed(
         const bits = new Uint32Array(words)
         if (mask) bits.set(engine.ints(mask, words))
         else fillBits(bits, codes.count)
-        for (const [slot, id] of (ids[i] as Id[]).entries()) if (!tests(id)) clearBit(bits, slot)
+        for (const [slot, id] of (ids[i] as Id[]).entries()) if (!isAllowed(id)) clearBit(bits, slot)
         const at = scratch.alloc(words * 4)
         engine.ints(at, words).set(bits)
         return at
@@ -192,178 +191,15 @@ async function withAllowed(
   })
 }
 
+/** @throws IvfError ERR_ARGUMENT for a selection: which rows the vectors are is not known here */
 function testOf(filter: RowFilter): (id: Id) => boolean {
   if (filter.kind === 'test') return (id) => passes(filter.test, id)
-  if (filter.kind === 'rows' || filter.kind === 'numbers') throw new Error('rows of a stored index are not known')
+  if (filter.kind !== 'ids') {
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      "filter is a selection, and cells of this index stay in its file; give a set of ids, or open it with resident: 'all'",
+    )
+  }
   const ids = filter.ids instanceof Set ? (filter.ids as Set<Id>) : new Set(filter.ids)
   return (id) => ids.has(id)
-}
-
-/** The slots of all heaps, merged over the lanes; in the heaps they are replaced by their places in this list. */
-async function mergedSlots(scratch: Scratch, search: Search, signal: AbortSignal | undefined): Promise<Uint32Array> {
-  const { engine } = scratch
-  const { heaps, k, nq } = search
-  await updateLimits(search, scratch.alloc(nq * 4), { signal })
-  const [distances, slots] = [engine.floats(heaps, nq * k * 2), engine.ints(heaps, nq * k * 2)]
-  const found = new Set<number>()
-  const eachSlot = (each: (at: number) => void): void => {
-    for (let q = 0; q < nq; q++) {
-      for (let i = 0; i < k; i++)
-        if ((distances[q * 2 * k + i] as number) < Number.POSITIVE_INFINITY) each(q * 2 * k + k + i)
-    }
-  }
-  eachSlot((at) => found.add(slots[at] as number))
-  const list = Uint32Array.from(found).sort()
-  const places = new Map(Array.from(list, (slot, i) => [slot, i]))
-  eachSlot((at) => {
-    slots[at] = places.get(slots[at] as number) as number
-  })
-  return list
-}
-
-interface Candidates {
-  /** Where the list's vectors are: its places are the slots and the rows. */
-  store: Store | undefined
-  idOf: (place: number) => Id
-}
-
-/** Reads what is needed of the candidates: their ids, and where they are compared exactly, themselves. */
-async function fetchCandidates(
-  scratch: Scratch,
-  contents: StoredContents,
-  slots: Uint32Array,
-  compared: boolean,
-  read: ReadCount,
-  signal: AbortSignal | undefined,
-): Promise<Candidates> {
-  const { stored, model } = contents
-  const { engine, metric, exact } = model
-  const count = slots.length
-  if (count === 0) return { store: undefined, idOf: () => Number.NaN }
-  const places = placesOf(stored, slots)
-  const cells = [...new Map(places.map(({ place }) => [keyOf(place), place])).values()]
-  const rows = scratch.alloc(count * 4)
-  engine.ints(rows, count).set(Uint32Array.from(slots, (_, i) => i))
-  const rounds = read.rounds
-  const [ids, vectors] = await Promise.all([
-    fetchIds(contents, cells, read, signal),
-    exact
-      ? exactRows(scratch, contents, places, metric === 'l2', read, signal)
-      : originalRows(scratch, contents, places, compared, read, signal),
-  ])
-  // Both went out together.
-  read.rounds = Math.min(read.rounds, rounds + 1)
-  const idsOf = new Map(cells.map((place, i) => [keyOf(place), ids[i] as Id[]]))
-  return {
-    store: { ...vectors, rows, mask: 0, slot: 0 },
-    idOf(i) {
-      const { place, slot } = places[i] as { place: CellPlace; slot: number }
-      return idsOf.get(keyOf(place))?.[slot] as Id
-    },
-  }
-}
-
-/** The cell of each slot, and its place there. */
-function placesOf({ segments }: Stored, slots: Uint32Array): { place: CellPlace; slot: number }[] {
-  let [s, cell] = [0, 0]
-  return Array.from(slots, (slot) => {
-    while (slot >= (segments[s] as (typeof segments)[number]).slot + (segments[s]?.count ?? 0)) {
-      s++
-      cell = 0
-    }
-    const segment = segments[s] as (typeof segments)[number]
-    const own = slot - segment.slot
-    while ((segment.starts[cell + 1] as number) <= own) cell++
-    return { place: { segment, cell }, slot: own - (segment.starts[cell] as number) }
-  })
-}
-
-const NO_CODES: Codes = { count: 0, codes: 0, factors: 0, stride: 0 }
-
-/** The vectors of an exact index, where they must be compared once more (l2). */
-async function exactRows(
-  scratch: Scratch,
-  { model, stored }: StoredContents,
-  places: readonly { place: CellPlace; slot: number }[],
-  wanted: boolean,
-  read: ReadCount,
-  signal: AbortSignal | undefined,
-): Promise<Pick<Store, 'codes' | 'originals'>> {
-  const { quantizer } = model
-  if (!wanted) return { codes: NO_CODES, originals: undefined }
-  const { codeSize } = quantizer
-  const at = scratch.alloc(places.length * codeSize)
-  const codes = quantizer.alloc((bytes) => scratch.alloc(bytes), places.length)
-  const byCell = [...groupBy([...places.entries()], ([, { place }]) => keyOf(place)).values()]
-  for (const own of byCell) {
-    const first = own[0] as (typeof own)[number]
-    await stored.cache.with([first[1].place], read, { signal }, async ([cell]) => {
-      for (const [i, { slot }] of own)
-        await quantizer.read((cell as Cell).codes, at + i * codeSize, slot, 1, { signal })
-    })
-  }
-  await quantizer.write(codes, at, 0, places.length, { signal })
-  return { codes, originals: undefined }
-}
-
-/** The vectors kept beside the codes. */
-async function originalRows(
-  scratch: Scratch,
-  { model, stored }: StoredContents,
-  places: readonly { place: CellPlace; slot: number }[],
-  wanted: boolean,
-  read: ReadCount,
-  signal: AbortSignal | undefined,
-): Promise<Pick<Store, 'codes' | 'originals'>> {
-  const { engine, keep, dim } = model
-  const originals: Originals | undefined = wanted
-    ? allocOriginals((bytes) => scratch.alloc(bytes), keep, dim, places.length)
-    : undefined
-  if (!originals) return { codes: NO_CODES, originals: undefined }
-  const { rowBytes } = originals
-  const ranges = places.map(({ place: { segment, cell }, slot }, i) => {
-    const row = (segment.starts[cell] as number) + slot
-    const from = (segment.originals?.place.from ?? 0) + row * rowBytes
-    return { i, from, to: from + rowBytes, check: segment.rowChecks[row] as number, cell, s: segment.s }
-  })
-  await readRanges(stored.file.source, ranges, read, signal, ({ i }, bytes) => {
-    new Uint8Array(engine.memory.buffer, originals.rows + i * rowBytes, rowBytes).set(bytes)
-  })
-  const hashes = await hashRows(engine, { at: originals.rows, rowBytes, count: places.length }, { signal })
-  const bad = ranges.find(({ i, check }) => Number((hashes[i] as bigint) & 0xffffffffn) !== check)
-  if (bad)
-    throw damagedPart(stored.file.name, `the vectors kept beside the codes of cell ${bad.cell} of segment ${bad.s}`)
-  return { codes: NO_CODES, originals }
-}
-
-/** The ids of whole cells. */
-async function fetchIds(
-  { model: { engine }, stored: { file }, ids }: StoredContents,
-  places: readonly CellPlace[],
-  read: ReadCount,
-  signal: AbortSignal | undefined,
-): Promise<Id[][]> {
-  const found: Id[][] = places.map(() => [])
-  const ranges = places.map(({ segment, cell }, i) => {
-    const { place, starts, checks } = segment.ids
-    const [from, to] = [starts[cell] as number, starts[cell + 1] as number]
-    return { i, from: place.from + from, to: place.from + to, check: checks[cell], cell, segment }
-  })
-  await readRanges(file.source, ranges, read, signal, async ({ i, check, cell, segment }, bytes) => {
-    const [hash] = await hashParts(engine, bytes, [0, bytes.length], { signal })
-    if (hash !== check) throw damagedPart(file.name, `the ids of cell ${cell} of segment ${segment.s}`)
-    found[i] = readCellIds(ids.kind, bytes, slotsOf({ segment, cell }).count, file.name)
-  })
-  return found
-}
-
-function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group) group.push(item)
-    else groups.set(key, [item])
-  }
-  return groups
 }

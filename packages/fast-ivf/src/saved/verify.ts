@@ -3,17 +3,14 @@ import { hashRanges, hashRows } from '../engine/hash.js'
 import { IvfError } from '../errors.js'
 import { countBits } from '../ivf/bits.js'
 import type { LongCallOptions } from '../options.js'
-import { hashParts } from './checks.js'
+import { hashParts, shortHash } from './checks.js'
 import { type Directory, readDirectory, type Section } from './directory.js'
 import { type IndexFile, placeOf, readSmall } from './file.js'
 import { readCellIds } from './ids.js'
 import { names } from './layout.js'
 import { readModel } from './model.js'
 import { fetchRows } from './open.js'
-import { chunksOf } from './write.js'
-
-/** Bytes that are read and checked at a time. */
-const CHUNK = 8 << 20
+import { CHUNK_BYTES, cellOf, chunkOf, chunksOf } from './pieces.js'
 
 /**
  * Compares all of a file with its checksums, in pieces of some megabytes, and tells in words which parts are damaged:
@@ -112,10 +109,9 @@ async function verifyRows(
   each?: (at: number, from: number, rows: number, right: boolean) => Promise<void>,
 ): Promise<void> {
   const { pieces, rowBytes, checks } = section
-  const most = Math.max(1, Math.floor(CHUNK / rowBytes))
   await engine.frame(async (scratch) => {
-    const at = scratch.alloc(Math.min(count, most) * rowBytes)
-    for (const { i, from, to, ranges } of chunksOf(pieces, most, rowBytes)) {
+    const at = scratch.alloc(Math.min(count, chunkOf(rowBytes)) * rowBytes)
+    for (const { i, from, to, ranges } of chunksOf(pieces, rowBytes)) {
       await fetchRows(engine, file.source, section, from, to, at)
       const hashes = await hashRanges(engine, ranges(at), { signal })
       const bad = [...hashes.keys()].filter((j) => hashes[j] !== checks[i + j])
@@ -140,7 +136,7 @@ async function verifyOriginals(looking: Looking, directory: Directory, originals
     const told = new Uint32Array(bytes.slice().buffer)
     const hashes = await hashRows(engine, { at, rowBytes: originals.rowBytes, count: rows }, { signal })
     for (const [j, hash] of hashes.entries()) {
-      if (Number(hash & 0xffffffffn) === told[j]) continue
+      if (shortHash(hash) === told[j]) continue
       const cell = cellOf(starts, from + j)
       found(`the checks of the vectors kept beside the codes of cell ${cell} of segment ${s}`)
     }
@@ -158,7 +154,7 @@ async function verifyIds(
   for (let first = 0; first < nlist; ) {
     const from = ids.starts[first] as number
     let end = first + 1
-    while (end < nlist && (ids.starts[end + 1] as number) - from <= CHUNK) end++
+    while (end < nlist && (ids.starts[end + 1] as number) - from <= CHUNK_BYTES) end++
     const bytes = await source.read(ids.place.from + from, ids.place.from + (ids.starts[end] as number))
     const places = Array.from(ids.starts.subarray(first, end + 1), (start) => start - from)
     const hashes = await hashParts(engine, bytes, places, { signal })
@@ -177,10 +173,6 @@ async function verifyIds(
     if (header.ids !== 'rows' || all.every((row) => (row as number) < header.rows)) return
     throw new IvfError('ERR_FORMAT', `${name} holds numbers of rows from ${header.rows} on`)
   }
-}
-
-function cellOf(starts: Uint32Array, slot: number): number {
-  return starts.findIndex((_, cell) => (starts[cell + 1] as number) > slot)
 }
 
 /** What is read; where the file is damaged, `damaged` is told and there is nothing. */

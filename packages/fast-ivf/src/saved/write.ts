@@ -1,23 +1,19 @@
 import type { Engine } from '../engine/engine.js'
-import { hashRanges, hashRows } from '../engine/hash.js'
 import { wordsFor } from '../ivf/bits.js'
 import type { Contents } from '../ivf/contents.js'
 import type { Model } from '../ivf/model.js'
-import type { Originals } from '../ivf/originals.js'
 import type { Segment } from '../ivf/segment.js'
 import type { LongCallOptions } from '../options.js'
+import { bytesOf } from '../storage/bytes.js'
 import { layTensors, type TensorShape } from '../storage/safetensors-write.js'
 import type { Sink } from '../storage/sink.js'
 import { sizeOfDtype, type TensorDtype } from '../storage/tensor-dtypes.js'
 import { xxh64 } from '../storage/xxh64.js'
-import { bytesOf, hashHex, hashParts, hex } from './checks.js'
+import { hashHex, hex } from './checks.js'
 import { type StoredIds, storeIds } from './ids.js'
-import { type IndexHeader, NO_CHECKSUM, names, piecesOf, toMetadata } from './layout.js'
-
-/** A tensor, and what yields its bytes in order; a view that it yields is valid until the next but one is asked for. */
-interface Part extends TensorShape {
-  bytes(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
-}
+import { type IndexHeader, NO_CHECKSUM, names, toMetadata } from './layout.js'
+import { placeIn } from './pieces.js'
+import { type Part, sections } from './sections.js'
 
 /** A tensor that is at hand. */
 interface Small extends TensorShape {
@@ -41,9 +37,6 @@ export interface WriteOptions extends LongCallOptions {
    */
   extras?: (() => AsyncIterable<Extra>) | undefined
 }
-
-/** Bytes that are read, hashed and written at a time. */
-const CHUNK = 8 << 20
 
 /** Writes an index. The bytes depend on nothing but the index. @throws IvfError as the sink; the signal's reason */
 export async function writeIndex(
@@ -155,15 +148,7 @@ function orderOf({ model: { engine }, segments }: Contents): (row: number) => nu
     at += segment.count
   }
   rows.sort()
-  return (row) => {
-    let [low, high] = [0, rows.length - 1]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((rows[middle] as number) < row) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
+  return (row) => placeIn(rows, row)
 }
 
 function modelTensors({ rows, nlist, projection, quantizer }: Model): Small[] {
@@ -193,116 +178,4 @@ function directory(engine: Engine, { starts, mask, count }: Segment, s: number, 
     ...(bits ? [tensor('mask', 'U8', bits)] : []),
     ...(ids.dtype === 'U8' ? [tensor('ids.starts', 'U64', BigUint64Array.from(ids.starts, BigInt))] : []),
   ]
-}
-
-/** The vectors of a segment, what is kept beside them, and their ids; then the checks of all. */
-function sections(
-  model: Model,
-  { codes, originals, count, starts }: Segment,
-  s: number,
-  ids: StoredIds,
-  signal: AbortSignal | undefined,
-): Part[] {
-  const { engine, dim, quantizer, nlist } = model
-  const { codeSize } = quantizer
-  const [coded, kept] = [piecesOf(starts, codeSize), originals ? piecesOf(starts, originals.rowBytes) : undefined]
-  const firstKept = coded.length - 1
-  const firstId = firstKept + (kept ? kept.length - 1 : 0)
-  const checks = new BigUint64Array(firstId + nlist + 1)
-  const rowChecks = new Uint32Array(originals ? count : 0)
-  const tensor = (part: string, dtype: TensorDtype, shape: readonly number[], bytes: Part['bytes']): Part => ({
-    ...{ name: names.segment(s, part), dtype, shape, bytes },
-  })
-
-  async function* codeRows(): AsyncGenerator<Uint8Array> {
-    const most = Math.min(count, Math.max(1, Math.floor(CHUNK / codeSize)))
-    const room = most * codeSize
-    const rooms = engine.alloc(2 * room)
-    let at = rooms
-    try {
-      for (const { i, from, to, ranges } of chunksOf(coded, most, codeSize)) {
-        await quantizer.read(codes, at, from, to - from, { signal })
-        checks.set(await hashRanges(engine, ranges(at), { signal }), i)
-        yield new Uint8Array(engine.memory.buffer, at, (to - from) * codeSize)
-        at = rooms + (at === rooms ? room : 0)
-      }
-      // The last bytes are written before their room is given back.
-      yield new Uint8Array(0)
-    } finally {
-      engine.free(rooms)
-    }
-  }
-
-  async function* originalRows({ rows, rowBytes }: Originals, pieces: Uint32Array): AsyncGenerator<Uint8Array> {
-    for (const { i, from, to, ranges } of chunksOf(pieces, Math.max(1, Math.floor(CHUNK / rowBytes)), rowBytes)) {
-      const at = rows + from * rowBytes
-      checks.set(await hashRanges(engine, ranges(at), { signal }), firstKept + i)
-      const each = await hashRows(engine, { at, rowBytes, count: to - from }, { signal })
-      rowChecks.set(
-        Uint32Array.from(each, (hash) => Number(hash & 0xffffffffn)),
-        from,
-      )
-      yield new Uint8Array(engine.memory.buffer, at, (to - from) * rowBytes)
-    }
-  }
-
-  async function* idRows(): AsyncGenerator<Uint8Array> {
-    checks.set(await hashParts(engine, ids.bytes, ids.starts, { signal }), firstId)
-    yield ids.bytes
-  }
-
-  async function* allChecks(): AsyncGenerator<Uint8Array> {
-    checks[checks.length - 1] = BigInt(`0x${await hashHex(engine, bytesOf(checks.subarray(0, -1)), { signal })}`)
-    yield bytesOf(checks)
-  }
-
-  return [
-    tensor('codes', ...codesShape(count, codeSize, quantizer.exact), codeRows),
-    ...(originals && kept
-      ? [
-          tensor('originals', ...originalsShape(originals, count, dim), () => originalRows(originals, kept)),
-          tensor('originals.checks', 'U32', [count], () => [bytesOf(rowChecks)]),
-        ]
-      : []),
-    tensor('ids', ids.dtype, ids.shape, idRows),
-    tensor('checks', 'U64', [checks.length], allChecks),
-  ]
-}
-
-/** As other readers may use them: vectors themselves are floats. */
-export function codesShape(count: number, codeSize: number, exact: boolean): [TensorDtype, number[]] {
-  return exact ? ['F32', [count, codeSize / 4]] : ['U8', [count, codeSize]]
-}
-
-/** As other readers may use them. */
-export function originalsShape({ keep, rowBytes }: Originals, count: number, dim: number): [TensorDtype, number[]] {
-  if (keep === 'f32') return ['F32', [count, dim]]
-  return keep === 'f16' ? ['F16', [count, rowBytes / 2]] : ['U8', [count, rowBytes]]
-}
-
-/** Whole pieces of at most `most` rows together, or one. */
-export function* chunksOf(
-  pieces: Uint32Array,
-  most: number,
-  rowBytes: number,
-): Generator<{
-  /** The first piece's number. */
-  i: number
-  from: number
-  to: number
-  ranges: (at: number) => { at: number; bytes: number }[]
-}> {
-  for (let i = 0; i + 1 < pieces.length; ) {
-    const from = pieces[i] as number
-    let end = i + 1
-    while (end + 1 < pieces.length && (pieces[end + 1] as number) - from <= most) end++
-    const own = pieces.subarray(i, end + 1)
-    const ranges = (at: number) =>
-      Array.from({ length: own.length - 1 }, (_, j) => {
-        const [first, last] = [own[j] as number, own[j + 1] as number]
-        return { at: at + (first - from) * rowBytes, bytes: (last - first) * rowBytes }
-      })
-    yield { i, from, to: own.at(-1) as number, ranges }
-    i = end
-  }
 }

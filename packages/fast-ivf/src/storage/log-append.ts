@@ -1,6 +1,7 @@
 import { IvfError, show } from '../errors.js'
 import { joinBytes } from './bytes.js'
-import { encodeRecord, type LogPosition, MAX_PAYLOAD, writeAt } from './log-records.js'
+import { writeAt } from './files.js'
+import { encodeRecord, type LogPosition, MAX_PAYLOAD } from './log-records.js'
 import type { FileHandle } from './source.js'
 
 /** When an append is done: `full`, when the disk has it; `none`, when the system has it, which may lose it with power. */

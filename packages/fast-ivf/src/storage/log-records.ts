@@ -1,6 +1,8 @@
 import { IvfError } from '../errors.js'
+import { allocate } from './bytes.js'
 import { crc32 } from './crc32.js'
-import { allocate, type FileHandle } from './source.js'
+import { readAt } from './files.js'
+import type { FileHandle } from './source.js'
 
 /**
  * The file of a log, little-endian; everything begins at a multiple of 8 bytes.
@@ -13,7 +15,7 @@ import { allocate, type FileHandle } from './source.js'
  * that ends within a record was cut there; the generation tells a record from what another log left in the same blocks.
  */
 export const FILE_HEADER_BYTES = 16
-export const RECORD_HEADER_BYTES = 24
+const RECORD_HEADER_BYTES = 24
 /** The longest payload: 2 GiB - 1. */
 export const MAX_PAYLOAD: number = 2 ** 31 - 1
 
@@ -169,25 +171,3 @@ async function isZero(handle: FileHandle, from: number, to: number, name: string
   }
   return true
 }
-
-/** Fills `into` with the bytes from `from` on. @throws IvfError ERR_FORMAT where the file has become shorter */
-export async function readAt(handle: FileHandle, into: Uint8Array, from: number, name: string): Promise<void> {
-  for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await handle.read(into, done, Math.min(into.length - done, MAX_CALL_BYTES), from + done)
-    if (bytesRead === 0) {
-      throw new IvfError('ERR_FORMAT', `${name} ended at byte ${from + done}; was it cut while being read?`)
-    }
-    done += bytesRead
-  }
-}
-
-/** Writes all of `bytes` from byte `at` of the file on. */
-export async function writeAt(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, MAX_CALL_BYTES), at + done)
-    done += bytesWritten
-  }
-}
-
-/** The system reads and writes less than 2 GiB in one call. */
-const MAX_CALL_BYTES = 2 ** 30

@@ -1,17 +1,17 @@
+import { closedOnFailure } from '../engine/closing.js'
 import { checkInteger, IvfError } from '../errors.js'
+import { folderOf, isThere, openAt, readAt, syncFolder, writeAt } from './files.js'
 import { appendTo, type Log, type LogSync } from './log-append.js'
 import {
   encodeFileHeader,
   FILE_HEADER_BYTES,
   type LogPosition,
   type OnRecord,
-  readAt,
   readRecords,
   readStart,
   type Stop,
-  writeAt,
 } from './log-records.js'
-import { cannotOpen, type FileHandle, type FileSystem, fileSystem } from './source.js'
+import { type FileHandle, type FileSystem, fileSystem } from './source.js'
 
 export type { Log, LogSync } from './log-append.js'
 export type { LogPosition, OnRecord } from './log-records.js'
@@ -41,7 +41,7 @@ export async function createLog(path: string, generation: number, options: LogOp
   }
   // written beside it: a log whose header is not whole is never there
   const temporary = `${path}.tmp`
-  const handle = await open(fs, temporary, 'w+')
+  const handle = await openAt(fs, temporary, 'w+')
   return closedOnFailure(handle, async () => {
     await writeAt(handle, encodeFileHeader(generation), 0)
     await handle.sync()
@@ -59,7 +59,7 @@ export async function createLog(path: string, generation: number, options: LogOp
  */
 export async function openLog(path: string, options: OpenLogOptions): Promise<Log> {
   const { onRecord, repair = false, sync = 'full', fs = fileSystem(path) } = options
-  const handle = await open(fs, path, 'r+')
+  const handle = await openAt(fs, path, 'r+')
   return closedOnFailure(handle, async () => {
     const { size } = await handle.stat()
     const { position, damage } = await readRecords(handle, size, await readStart(handle, size, path), onRecord, path)
@@ -88,7 +88,7 @@ export async function readLog(
   onRecord: OnRecord,
   { fs = fileSystem(path) }: { fs?: FileSystem } = {},
 ): Promise<LogPosition> {
-  const handle = await open(fs, path, 'r')
+  const handle = await openAt(fs, path, 'r')
   try {
     const { size } = await handle.stat()
     const start = await readStart(handle, size, path)
@@ -107,18 +107,6 @@ export async function readLog(
   }
 }
 
-/** Waits until the names in `folder` are on disk. Windows cannot open a folder; there the file system's journal does it. */
-export async function syncFolder(fs: FileSystem, folder: string): Promise<void> {
-  const host = (globalThis as { process?: { platform?: string } }).process
-  if (host?.platform === 'win32') return
-  const handle = await open(fs, folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
 function damaged(path: string, { position, damage }: Stop, size: number): IvfError {
   return new IvfError(
     'ERR_FORMAT',
@@ -132,7 +120,7 @@ function damaged(path: string, { position, damage }: Stop, size: number): IvfErr
 async function saveTail(fs: FileSystem, handle: FileHandle, path: string, from: number, size: number): Promise<string> {
   let target = `${path}.damaged`
   for (let i = 2; await isThere(fs, target); i++) target = `${path}.damaged${i}`
-  const copy = await open(fs, `${path}.tmp`, 'w')
+  const copy = await openAt(fs, `${path}.tmp`, 'w')
   try {
     for (let at = from; at < size; at += COPIED_BYTES) {
       const piece = new Uint8Array(Math.min(COPIED_BYTES, size - at))
@@ -149,30 +137,3 @@ async function saveTail(fs: FileSystem, handle: FileHandle, path: string, from: 
 }
 
 const COPIED_BYTES = 2 ** 20
-
-function open(fs: FileSystem, path: string, flags: string): Promise<FileHandle> {
-  return fs.open(path, flags).catch((cause: unknown) => Promise.reject(cannotOpen(path, cause)))
-}
-
-async function closedOnFailure<T>(handle: FileHandle, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    await handle.close()
-    throw error
-  }
-}
-
-async function isThere(fs: FileSystem, path: string): Promise<boolean> {
-  try {
-    await fs.stat(path)
-    return true
-  } catch (cause) {
-    if ((cause as { code?: string }).code === 'ENOENT') return false
-    throw cannotOpen(path, cause)
-  }
-}
-
-function folderOf(path: string): string {
-  return /^(.*)[/\\][^/\\]*$/s.exec(path)?.[1]?.replace(/^$/, '/') ?? '.'
-}

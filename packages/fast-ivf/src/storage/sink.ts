@@ -1,5 +1,7 @@
 import { IvfError, show } from '../errors.js'
-import { allocate, cannotOpen, type FileHandle, type FileSystem, fileSystem, pathOf } from './source.js'
+import { joinBytes } from './bytes.js'
+import { folderOf, syncFolder, writeAt } from './files.js'
+import { cannotOpen, type FileSystem, fileSystem, pathOf } from './source.js'
 
 /** Where bytes go, in order. Nothing is there for others to see before `finish`. */
 export interface Sink {
@@ -38,6 +40,23 @@ export async function openSink(target: WriteTarget, { sync = true }: SinkOptions
   )
 }
 
+/** What `write` answers, once all of it is there; when it fails, nothing is. @throws IvfError as `openSink`, and as `write` */
+export async function writeWhole<T>(
+  target: WriteTarget,
+  options: SinkOptions,
+  write: (sink: Sink) => Promise<T>,
+): Promise<T> {
+  const sink = await openSink(target, options)
+  try {
+    const written = await write(sink)
+    await sink.finish()
+    return written
+  } catch (error) {
+    await sink.abort(error)
+    throw error
+  }
+}
+
 /** Keeps what is written; `bytes` joins it. */
 export function memorySink(): Sink & { bytes(): Uint8Array } {
   const chunks: Uint8Array[] = []
@@ -53,12 +72,10 @@ export function memorySink(): Sink & { bytes(): Uint8Array } {
     async finish() {},
     async abort() {},
     bytes() {
-      const whole = allocate(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
-      let at = 0
-      for (const chunk of chunks) {
-        whole.set(chunk, at)
-        at += chunk.length
-      }
+      const whole = joinBytes(
+        chunks,
+        chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+      )
       for (const [from, bytes] of patches) whole.set(bytes, from)
       return whole
     },
@@ -79,7 +96,7 @@ async function fileSink(path: string, sync: boolean): Promise<Sink> {
   let held = 0
 
   async function flush(): Promise<void> {
-    await writeAt(handle, at, pending.subarray(0, held))
+    await writeAt(handle, pending.subarray(0, held), at)
     at += held
     held = 0
   }
@@ -89,7 +106,7 @@ async function fileSink(path: string, sync: boolean): Promise<Sink> {
     async write(bytes) {
       if (held + bytes.length > BUFFER_BYTES) await flush()
       if (bytes.length > BUFFER_BYTES) {
-        await writeAt(handle, at, bytes)
+        await writeAt(handle, bytes, at)
         at += bytes.length
       } else {
         pending.set(bytes, held)
@@ -98,14 +115,14 @@ async function fileSink(path: string, sync: boolean): Promise<Sink> {
     },
     async patch(from, bytes) {
       await flush()
-      await writeAt(handle, from, bytes)
+      await writeAt(handle, bytes, from)
     },
     async finish() {
       await flush()
       if (sync) await handle.sync()
       await handle.close()
       await fs.rename(temporary, final)
-      if (sync) await syncFolder(fs, final)
+      if (sync) await syncFolder(fs, folderOf(final))
     },
     async abort() {
       await handle.close().catch(() => {})
@@ -121,30 +138,6 @@ async function resolveTarget(fs: FileSystem, path: string): Promise<string> {
   if (stat.isFile()) return fs.realpath(path)
   const kind = stat.isDirectory() ? 'a folder' : 'not a regular file'
   throw new IvfError('ERR_ARGUMENT', `${path} is ${kind}; give the path of a file`)
-}
-
-/** What systems answer that cannot open a folder as a file, or cannot sync one, or do not let us read this one. */
-const NO_FOLDERS = ['EISDIR', 'EPERM', 'EACCES', 'EINVAL', 'EBADF', 'ENOTSUP']
-
-/** The new name is in the folder, which is written at its own time. */
-async function syncFolder(fs: FileSystem, path: string): Promise<void> {
-  const folder = path.slice(0, path.lastIndexOf('/') + 1) || '.'
-  let handle: FileHandle | undefined
-  try {
-    handle = await fs.open(folder, 'r')
-    await handle.sync()
-  } catch (error) {
-    if (!NO_FOLDERS.includes(String((error as { code?: unknown }).code))) throw error
-  } finally {
-    await handle?.close()
-  }
-}
-
-async function writeAt(handle: FileHandle, at: number, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 2 ** 30), at + done)
-    done += bytesWritten
-  }
 }
 
 function streamSink(writer: WritableStreamDefaultWriter<Uint8Array>): Sink {

@@ -1,4 +1,5 @@
 import { IvfError, show } from '../errors.js'
+import { allocate } from './bytes.js'
 import { openHttp } from './http-source.js'
 
 /** Bytes that can be read by position. What `read` returns belongs to the caller, who may change it. */
@@ -114,15 +115,6 @@ export function cannotOpen(path: string, cause: unknown): IvfError {
   const code = (cause as { code?: string }).code ?? 'unknown'
   const why = code === 'ENOENT' ? 'is not there' : `cannot be opened (${code})`
   return new IvfError('ERR_NOT_FOUND', `${path} ${why}; check the path and the permissions`, { cause })
-}
-
-/** A new array of `bytes` bytes. @throws IvfError ERR_MEMORY */
-export function allocate(bytes: number): Uint8Array {
-  try {
-    return new Uint8Array(bytes)
-  } catch (cause) {
-    throw new IvfError('ERR_MEMORY', `cannot have ${bytes} bytes in one piece; read fewer rows at a time`, { cause })
-  }
 }
 
 async function openFile(path: string): Promise<ByteSource> {

@@ -69,9 +69,10 @@ export class Pool {
     this.#detach(id)
   }
 
-  async #run(engine: SharedEngine, task: Task, { signal, onItems }: RunOptions): Promise<void> {
+  async #run(engine: SharedEngine, task: Task, { signal, onItems, aside }: RunOptions): Promise<void> {
     signal?.throwIfAborted()
     while (this.#members.length < this.threads) this.#members.push(this.#start())
+    const members = aside ? this.#members.slice(0, Math.max(1, this.threads - 1)) : this.#members
     const control = engine.alloc(CONTROL)
     this.#measure(engine.memory)
     const state = new Int32Array(engine.memory.buffer, control, 2) // [next item, stop]
@@ -96,10 +97,10 @@ export class Pool {
           if (failures.length === 0) resolve()
           else reject(failures[0])
         }
-        const pending: PendingRun = { waiting: new Set(this.#members), failures, stop, settle }
+        const pending: PendingRun = { waiting: new Set(members), failures, stop, settle }
         this.#pending.set(run, pending)
         const engineId = this.#engineId(engine)
-        this.#members.forEach((member, lane) => {
+        members.forEach((member, lane) => {
           if (!member.engines.has(engineId)) {
             member.engines.add(engineId)
             member.worker.post({ attach: engineId, module: engine.module, memory: engine.memory })

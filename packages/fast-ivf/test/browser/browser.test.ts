@@ -71,4 +71,5 @@ function expectGoodAnswers(answer: Answer): void {
   expect(answer.size).toBe(2000)
   expect(answer.recallOfAll).toBeGreaterThanOrEqual(0.999) // equal scores may swap
   expect(answer.recallOfSome).toBeGreaterThan(0.6)
+  expect(answer).toMatchObject({ fromBlob: true, fromFile: true, rounds: 2 })
 }

@@ -31,6 +31,15 @@ test('what was written is there when the folder is opened again', async () => {
   expect(readdirSync(at).sort()).toEqual(['checkpoint-1.safetensors', 'log-1'])
 })
 
+test('removing what is not there does not decide of which kind ids are', async () => {
+  const docs = await open<string | number>(folder(), l2)
+  await docs.remove(1)
+  await docs.upsert(item('a', 1))
+  expect(await refusal(docs.remove(1))).toMatchObject({ code: 'ERR_ID' })
+  expect(docs.size).toBe(1)
+  await docs.close()
+})
+
 test('a checkpoint is the file of an index, whose ids others can read', async () => {
   const at = folder()
   const docs = await open<number>(at, l2)

@@ -223,3 +223,14 @@ test('recall floors on a small mixture', async () => {
     found.forEach((value, i) => expect(value, `${metric} ${found}`).toBeGreaterThan(floors[metric][i] as number))
   }
 })
+
+test('trained again after its cells were divided, it visits no more cells than there are', async () => {
+  const index = await trained({ nlist: 2, threads: 0 })
+  await index.optimize({ cellSize: 200 })
+  index.nprobe = index.nlist
+  expect(index.nprobe).toBeGreaterThan(2)
+  await index.train(vectors)
+  expect([index.nlist, index.nprobe]).toEqual([2, 2])
+  expect((await index.search(queries, { k: 1 })).counts.every((count) => count === 1)).toBe(true)
+  await index.close()
+})

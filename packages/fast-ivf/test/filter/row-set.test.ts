@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { allRows, and, andNot, count, forEachRow, or, rowSetOf } from '../../src/filter/row-set.js'
-import { refusal } from '../refusal.js'
+import { allRows, and, andNot, or } from '../../src/filter/row-set.js'
+import { bitsOf, setBit } from '../../src/ivf/bits.js'
 
-const rowsOf = (set: Uint32Array): number[] => {
-  const rows: number[] = []
-  forEachRow(set, (row) => rows.push(row))
-  return rows
+const rowsOf = (set: Uint32Array): number[] => [...bitsOf(set, 0, 32 * set.length)]
+const rowSetOf = (rows: readonly number[], size: number): Uint32Array => {
+  const set = new Uint32Array(Math.ceil(size / 32))
+  for (const row of rows) setBit(set, row)
+  return set
 }
 const ascending = (rows: Iterable<number>): number[] => [...new Set(rows)].sort((a, b) => a - b)
 
@@ -20,7 +21,6 @@ test('sets of rows do what sets do', () => {
       const x = rowSetOf(a, sizeA)
       const y = rowSetOf(b, sizeB)
       expect(rowsOf(x)).toEqual(ascending(a))
-      expect(count(x)).toBe(new Set(a).size)
       expect(rowsOf(and(x, y))).toEqual(ascending(a.filter((row) => b.includes(row))))
       expect(rowsOf(andNot(x, y))).toEqual(ascending(a.filter((row) => !b.includes(row))))
       expect(rowsOf(or(x, y))).toEqual(ascending([...a, ...b]))
@@ -33,10 +33,4 @@ test('sets of rows do what sets do', () => {
 
 test('bit r & 31 of word r >> 5 is row r', () => {
   expect([...rowSetOf([0, 31, 33], 40)]).toEqual([0x80000001, 2])
-})
-
-test('a row outside of the set is refused', async () => {
-  for (const row of [-1, 40, 1.5, Number.NaN]) {
-    expect((await refusal(() => rowSetOf([row], 40))).message).toBe(`row is ${row}; it must be an integer from 0 to 39`)
-  }
 })

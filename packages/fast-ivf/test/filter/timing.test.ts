@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { MetadataTable } from '../../src/filter/metadata-table.js'
 import { parseFilter } from '../../src/filter/parse.js'
-import { count } from '../../src/filter/row-set.js'
+import { countBits } from '../../src/ivf/bits.js'
 
 const ROWS = 300_000
+const rowsIn = (set: Uint32Array): number => countBits(set, 0, 32 * set.length)
 const FILTERS: object[] = [
   { category: 'c7' },
   { price: { $lt: 10 } },
@@ -49,9 +50,9 @@ test('300,000 rows are filtered; how long it takes is printed', async () => {
     times.sort((a, b) => a - b)
     const [best = 0, median = 0] = [times[0], times[10]]
     console.log(
-      `${JSON.stringify(filter)}: ${count(set)} rows, first ${first.toFixed(0)} ms (longest piece ${longest.toFixed(1)} ms), ` +
+      `${JSON.stringify(filter)}: ${rowsIn(set)} rows, first ${first.toFixed(0)} ms (longest piece ${longest.toFixed(1)} ms), ` +
         `then median ${median.toFixed(2)} ms, best ${best.toFixed(2)} ms`,
     )
-    expect(count(set)).toBeGreaterThan(0)
+    expect(rowsIn(set)).toBeGreaterThan(0)
   }
 })

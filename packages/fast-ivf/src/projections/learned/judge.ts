@@ -50,7 +50,7 @@ export async function judgeOf(
       }
       const panels = allocPanels(engine, alloc, base.rows, width)
       const own = { rows: await rowsOf(base), count: base.rows, first: 0 }
-      await scatter(engine, panels, { ...own, halfNorm: metric === 'l2', dropZero: false }, signal)
+      await scatter(engine, panels, { ...own, halfNorm: metric === 'l2', dropZero: false }, { signal })
       const out = scratch.alloc(queries.rows * k * 8)
       const found = { labels: out, distances: out + queries.rows * k * 4 }
       await nearestCells(engine, panels, { rows: await rowsOf(queries), count: queries.rows }, found, k, { signal })

@@ -55,8 +55,8 @@ export function createFlat(engine: Engine, dim: number, metric: Metric): Quantiz
     bytes: (count) => (panelPairs(count) + 2) * PANEL * (dim + 1) * 4,
     encode: async (_scratch, { rows }) => rows,
     decode: async (_scratch, codeRows) => codeRows,
-    async write(codes, rows, first, count, { signal }) {
-      await scatter(engine, panelsOf(codes), { ...cleared, rows, count, first }, signal)
+    async write(codes, rows, first, count, options) {
+      await scatter(engine, panelsOf(codes), { ...cleared, rows, count, first }, options)
     },
     async read(codes, rows, first, count, options) {
       await gather(engine, panelsOf(codes), first, count, rows, options)
