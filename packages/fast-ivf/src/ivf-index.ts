@@ -3,7 +3,6 @@ import type { Engine } from './engine/engine.js'
 import { isBatches, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, IvfError } from './errors.js'
 import { InvertedFile, type IvfPlan } from './inverted-file.js'
-import { certain } from './ivf/confidence.js'
 import type { Contents } from './ivf/contents.js'
 import type { Keep } from './ivf/originals.js'
 import type { Rescore } from './ivf/rows.js'
@@ -183,7 +182,9 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
       )
     }
     const result = await this.searchWith(queries, { ...settings, confidence: judged }, options)
-    return options.confidence && !judged ? certain(result) : result
+    if (!options.confidence || judged) return result
+    const { certain } = await import('./ivf/confidence.js')
+    return certain(result)
   }
 
   /** What a search is told by these options: for those who search what they hold. @internal */

@@ -181,6 +181,7 @@ export function rescoring(options: RescoreOptions & { sort?: boolean }, defaults
   }
   if (samples > 0 && factor === undefined && bound === undefined) return { kind: 'calibrated', samples }
   const chosen = factor ?? (bound === undefined ? defaults.rescoreFactor : undefined)
-  if (chosen === undefined && defaults.bounded) return { kind: 'bound', epsilon: bound ?? defaults.epsilon }
+  if (chosen === undefined && defaults.bounded)
+    return { kind: 'bound', epsilon: bound ?? defaults.epsilon, given: bound !== undefined }
   return { kind: 'factor', factor: chosen ?? 1, reorder: options.sort ?? true }
 }

@@ -89,8 +89,7 @@ export async function removeOlder(folder: string, first: number): Promise<void> 
 /** Moves a damaged file out of the way, over no earlier one. Answers its path, and how many bytes it has. */
 export async function setAside(path: string): Promise<{ path: string; bytes: number }> {
   const fs = fileSystem(path)
-  let target = `${path}.damaged`
-  for (let i = 2; await isThere(fs, target); i++) target = `${path}.damaged${i}`
+  const target = await asideOf(path)
   try {
     const { size } = await fs.stat(path)
     await fs.rename(path, target)
@@ -98,6 +97,25 @@ export async function setAside(path: string): Promise<{ path: string; bytes: num
   } catch (cause) {
     throw cannotOpen(path, cause)
   }
+}
+
+/** Keeps what a damaged file holds, which is still needed under its own name. Answers the other path. */
+export async function keepAside(path: string): Promise<string> {
+  const fs = fileSystem(path)
+  const target = await asideOf(path)
+  // Not every file system has links.
+  await fs
+    .link(path, target)
+    .catch(() => fs.copyFile(path, target))
+    .catch((cause: unknown) => Promise.reject(cannotOpen(target, cause)))
+  return target
+}
+
+async function asideOf(path: string): Promise<string> {
+  const fs = fileSystem(path)
+  let target = `${path}.damaged`
+  for (let i = 2; await isThere(fs, target); i++) target = `${path}.damaged${i}`
+  return target
 }
 
 function missing(folder: string, path: string): IvfError {

@@ -5,7 +5,7 @@ import type { LongCallOptions } from '../options.js'
 import { type FolderLock, lockFolder } from '../storage/lock.js'
 import { createLog, type Log, openLog, readLog } from '../storage/log.js'
 import { isDamage, readCheckpoint, writeCheckpoint } from './checkpoint.js'
-import { chainOf, checkpointPath, listFolder, logPath, makeFolder, removeOlder, setAside } from './folder.js'
+import { chainOf, checkpointPath, keepAside, listFolder, logPath, makeFolder, removeOlder, setAside } from './folder.js'
 import type { CollectionOptions, Lost } from './options.js'
 import { checkSpec } from './rebuild.js'
 import { encodeEntry } from './records.js'
@@ -155,6 +155,8 @@ async function salvage(folder: string, plan: OpenPlan): Promise<Whole> {
       await aside(checkpointPath(folder, n))
     }
   }
+  // Its vectors are good: it stays until there is a next one.
+  if (metadata > 0) files.push(await keepAside(checkpointPath(folder, first)))
   settings ??= newSettings(folder, plan.given)
   state ??= await emptyState(settings, plan.life)
   try {

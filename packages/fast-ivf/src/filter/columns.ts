@@ -61,11 +61,6 @@ export class Column {
     this.#rows++
   }
 
-  /** Forgets the rows from `rows` on; their entries stay. */
-  truncate(rows: number): void {
-    this.#rows = Math.min(this.#rows, rows)
-  }
-
   #code(value: Found[number], found: Found): number {
     switch (typeof value) {
       case 'number':

@@ -18,7 +18,6 @@ export class MetadataTable {
   /** By path, the one used last at the end. */
   readonly #columns = new Map<string, Column>()
   /** Counts truncations: what was computed before one may be of rows that are others now. */
-  #cuts = 0
 
   /** One more than the last row that was set. */
   get rows(): number {
@@ -49,14 +48,6 @@ export class MetadataTable {
     return this.#texts.at(row) || undefined
   }
 
-  /** Takes back the rows from `rows` on. @throws IvfError ERR_ARGUMENT */
-  truncate(rows: number): void {
-    checkInteger('rows', rows, 0, this.rows)
-    this.#texts.truncate(rows)
-    for (const column of this.#columns.values()) column.truncate(rows)
-    this.#cuts++
-  }
-
   /**
    * The rows that match, of those there are when it begins. A field's first use reads all texts; every few milliseconds
    * it awaits `pace`, which should let other work of the thread go on.
@@ -70,15 +61,10 @@ export class MetadataTable {
       since = performance.now()
     }
     const isDue = (): boolean => performance.now() - since >= PIECE_MS
-    for (;;) {
-      const cuts = this.#cuts
-      const rows = this.rows
-      const columns = this.#columnsOf(node)
-      while (this.#cuts === cuts && !this.#fill([...columns.values()], rows, isDue)) await pause()
-      if (this.#cuts !== cuts) continue
-      const set = await matchingRows(node, columns, rows, async () => (isDue() ? pause() : undefined))
-      if (this.#cuts === cuts) return set
-    }
+    const rows = this.rows
+    const columns = this.#columnsOf(node)
+    while (!this.#fill([...columns.values()], rows, isDue)) await pause()
+    return matchingRows(node, columns, rows, async () => (isDue() ? pause() : undefined))
   }
 
   /** The columns of the filter's fields, found or begun; those used longest ago make room. */

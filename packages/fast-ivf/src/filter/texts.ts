@@ -50,12 +50,6 @@ export class Texts {
     const end = block.ends[i] as number
     return start === end ? '' : this.#decoder.decode(block.bytes.subarray(start, end))
   }
-
-  /** Forgets the rows from `rows` on. */
-  truncate(rows: number): void {
-    this.#rows = Math.min(this.#rows, rows)
-    this.#blocks.length = Math.ceil(this.#rows / BLOCK)
-  }
 }
 
 function resized(bytes: Uint8Array, length: number): Uint8Array {

@@ -3,7 +3,6 @@ import { IvfError, show } from '../errors.js'
 import type { Id, LongCallOptions } from '../options.js'
 import { groupBy } from './group-by.js'
 import { IdTable } from './ids.js'
-import { joinSegments } from './join.js'
 import type { Model } from './model.js'
 import { buildSegment, codedBytes, isThere, type Segment, segmentBytes, slotsThere, withoutSlots } from './segment.js'
 
@@ -99,7 +98,7 @@ export async function remove(
       const i = segments.indexOf(segment)
       segments[i] = left
       if (left.count - left.alive <= compactAt * left.count) continue
-      const compact = left.alive === 0 ? [] : [await joinSegments(model, [left], options)]
+      const compact = left.alive === 0 ? [] : [await join(model, [left], options)]
       segments.splice(i, 1, ...compact)
       left.held.release()
     }
@@ -118,7 +117,7 @@ export async function compacted(contents: Contents, options: LongCallOptions): P
   options.signal?.throwIfAborted()
   if (segments.length === 0 || (segments.length === 1 && only?.mask === 0)) return contents
   if (contents.size === 0) return { ...contents, segments: [] }
-  const joined = await joinSegments(model, segments, options)
+  const joined = await join(model, segments, options)
   if (!options.signal?.aborted) return { ...contents, segments: [joined] }
   joined.held.release()
   throw options.signal.reason
@@ -221,7 +220,7 @@ async function mergeLast(before: Contents, segments: Segment[], { signal }: Long
     const last = segments.slice(larger + 1)
     const bytes = last.reduce((sum, segment) => sum + segmentBytes(model, segment), 0)
     if (last.length < MERGED || bytes > MERGE_BYTES) return
-    const merged = await joinSegments(model, last, { signal })
+    const merged = await join(model, last, { signal })
     segments.splice(larger + 1, last.length, merged)
     for (const part of last) if (!before.segments.includes(part)) part.held.release()
   }
@@ -230,4 +229,10 @@ async function mergeLast(before: Contents, segments: Segment[], { signal }: Long
 /** Segments of one level are within a factor of each other; small ones are all of one. */
 function levelOf({ alive }: Segment): number {
   return Math.max(0, Math.floor(Math.log(alive / SMALLEST) / Math.log(MERGED)))
+}
+
+/** Loaded when segments are joined: an index that is searched only never does. */
+async function join(...told: Parameters<typeof import('./join.js').joinSegments>): Promise<Segment> {
+  const { joinSegments } = await import('./join.js')
+  return joinSegments(...told)
 }

@@ -17,8 +17,8 @@ export type Rescore =
   | { kind: 'factor'; factor: number; reorder: boolean }
   /** Some of the k, to fit a line that is applied to all. */
   | { kind: 'calibrated'; samples: number }
-  /** Those whose estimate, less epsilon standard errors, may still beat the k-th. */
-  | { kind: 'bound'; epsilon: number }
+  /** Those whose estimate, less epsilon standard errors, may still beat the k-th; `given`: the caller says how many. */
+  | { kind: 'bound'; epsilon: number; given?: boolean }
 
 /** How rows are searched for: nothing is optional below the edge. */
 export interface RowSettings {

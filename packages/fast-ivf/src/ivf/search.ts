@@ -3,7 +3,6 @@ import type { Matrix } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
 import { SearchResult } from '../result.js'
 import type { PinnedFilter, RowFilter } from './allowed.js'
-import { nameAndJudge } from './confidence.js'
 import type { Contents } from './contents.js'
 import { type Finish, finishSearch } from './finish.js'
 import { allocRows, loadProjected } from './project.js'
@@ -87,7 +86,7 @@ export async function searchSegments(
     const finish = finishOf(rescore)
     // Slots become ids here, unless errors are wanted, which are the slots' own.
     const answered = await finishSearch(found.search, confidence ? [] : found.stores, finish, result, from, { signal })
-    if (confidence) nameAndJudge(model, searched, found.probes, result, from)
+    if (confidence) (await import('./confidence.js')).nameAndJudge(model, searched, found.probes, result, from)
     work.vectors += found.work.vectors
     work.cells += found.work.cells
     work.rescored += found.work.rescored

@@ -40,6 +40,13 @@ export async function searchStored<I extends Id>(
   const { model, size } = contents
   const { engine, dim, width, quantizer, projection } = model
   const { rescore: asked, nprobe } = settings
+  const unknown = settings.confidence ? 'confidence' : asked.kind === 'bound' && asked.given ? 'epsilon' : undefined
+  if (unknown) {
+    throw new IvfError(
+      'ERR_ARGUMENT',
+      `${unknown} needs all vectors at hand, and their cells stay in the file; leave it out (the best rescoreFactor · k are compared), or open with resident: 'all'`,
+    )
+  }
   const passing = settings.filter && testOf(settings.filter)
   // A bound compares while it scans, when originals are not there yet.
   const rescore = asked.kind === 'bound' ? ({ kind: 'factor', factor: FACTOR, reorder: true } as const) : asked

@@ -83,6 +83,7 @@ export interface FileSystem {
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
   link(from: string, to: string): Promise<void>
+  copyFile(from: string, to: string): Promise<void>
   readFile(path: string, encoding: 'utf8'): Promise<string>
   readdir(path: string): Promise<string[]>
   mkdir(path: string, options: { recursive: true }): Promise<unknown>

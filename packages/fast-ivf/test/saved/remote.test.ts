@@ -90,3 +90,14 @@ test('with a filter, cells are read until there are enough', async () => {
   await expect(far.get('№ 1')).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
   await far.close()
 })
+
+test('what needs all vectors at hand is refused, not left out', async () => {
+  const far = await IvfIndex.open<string>(url(), { resident: 'centroids' })
+  for (const asked of [{ epsilon: 2 }, { confidence: true, rescore: false }]) {
+    await expect(far.search(queries, { k: 3, ...asked })).rejects.toMatchObject({
+      code: 'ERR_ARGUMENT',
+      message: expect.stringContaining("resident: 'all'"),
+    })
+  }
+  await far.close()
+})
