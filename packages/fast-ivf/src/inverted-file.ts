@@ -395,6 +395,7 @@ export abstract class InvertedFile<I extends Id = number> {
     return this.#living.readAnywhere(async (contents) => {
       const matrix = toMatrix(queries, this.dim, 'queries')
       options.signal?.throwIfAborted()
+      contents.model.engine.noteSearch()
       if (isStored(contents)) {
         const { searchStored } = await import('./saved/search-stored.js')
         return searchStored<I>(contents, matrix, settings, options)

@@ -87,7 +87,7 @@ export async function scatter(
     })
     await engine.run(
       { kernel: 'scatterRows', record, count: Math.ceil(count / BLOCK) },
-      { cost: count * target.dim * 16, ...run },
+      { cost: count * target.dim * 24, ...run },
     )
   })
 }

@@ -19,6 +19,7 @@ export interface Picked {
 }
 
 const BLOCK = 64 // rows per item
+const COST = 24 // of a number that is moved, in multiply-adds
 
 /** Fetches the rows of some slots. */
 export async function pick(scratch: Scratch, { slots, places, ...picked }: Picked, options: RunOptions): Promise<void> {
@@ -33,6 +34,6 @@ export async function pick(scratch: Scratch, { slots, places, ...picked }: Picke
     const lists = { slots: put(slots), places: places ? put(places) : 0 }
     const record = own.record('Pick', { ...picked, ...lists, count, block: BLOCK })
     const task = { kernel: 'pickRows', record, count: Math.ceil(count / BLOCK) } as const
-    return engine.run(task, { cost: count * picked.dim * 4, ...options })
+    return engine.run(task, { cost: count * picked.dim * COST, ...options })
   })
 }

@@ -79,7 +79,7 @@ async function gather(
     const record = scratch.record('Gather', { panels, dim, first, block, count, rows })
     return engine.run(
       { kernel: 'gatherRows', record, count: Math.ceil(count / block) },
-      { cost: count * dim * 4, ...options },
+      { cost: count * dim * 24, ...options },
     )
   })
 }

@@ -2,6 +2,9 @@ import type { Engine } from '../../engine/engine.js'
 import type { KernelName, RunOptions } from '../../engine/executor.js'
 import type { Codes } from '../quantizer.js'
 
+/** Of a byte that is moved between a code row and its place in a layout, in multiply-adds. */
+const COST = 96
+
 /** Slots of a block: what a scan kernel works on at a time. */
 export const BLOCK = 32
 
@@ -117,7 +120,7 @@ function convert(
     })
     return engine.run(
       { kernel: KERNELS[layout][way], record, count: count > 0 ? blocks : 0 },
-      { cost: count * codeSize * 4, ...options },
+      { cost: count * codeSize * COST, ...options },
     )
   })
 }
