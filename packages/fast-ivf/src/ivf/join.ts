@@ -1,6 +1,6 @@
 import { chunkRows } from '../engine/load.js'
 import type { LongCallOptions } from '../options.js'
-import { countBits, eachBit, wordsFor } from './bits.js'
+import { countBits, hasBit, wordsFor } from './bits.js'
 import type { Model } from './model.js'
 import { AS_THEY_ARE, pick } from './pick.js'
 import { newSegment, type Segment } from './segment.js'
@@ -20,11 +20,11 @@ export async function joinSegments(
   const most = chunkRows(codeSize / 4)
   return newSegment(model, starts, async ({ codes, originals, rows: numbers }) => {
     let slot = 0
-    for (const runs of blocksOf(parts, most)) {
-      const { moves, count } = movesOf(runs, masks)
+    for (const { moves, count } of blocksOf(parts, masks, most)) {
       await model.engine.frame(async (scratch) => {
         const kept = scratch.alloc(count * codeSize)
-        for (const { from, first, size, slots, places } of moves) {
+        for (const { from, first, size, filled, ...lists } of moves) {
+          const [slots, places] = [lists.slots.subarray(0, filled), lists.places.subarray(0, filled)]
           const read = scratch.alloc(size * codeSize)
           await quantizer.read(from.codes, read, first, size, run)
           const move = async (at: number, rowBytes: number, to: number): Promise<void> =>
@@ -46,78 +46,53 @@ export async function joinSegments(
 
 /** What goes from one segment into a block: of the slots first … first + size, those that are there, and where to. */
 interface Move {
-  from: Segment
+  readonly from: Segment
   first: number
   size: number
-  slots: Uint32Array
-  places: Uint32Array
+  /** How many are there. */
+  filled: number
+  readonly slots: Uint32Array
+  readonly places: Uint32Array
 }
 
-function movesOf(
-  runs: readonly SlotRun[],
+/**
+ * Moves that fill the joined segment block by block, each from at most so many slots; they are valid until the next
+ * block. The cells of a block follow each other, so what it takes of a segment is one stretch.
+ */
+function* blocksOf(
+  parts: readonly Segment[],
   masks: ReadonlyMap<Segment, Uint32Array | undefined>,
-): { moves: Move[]; count: number } {
-  const moves = new Map<Segment, Move & { filled: number }>()
-  for (const { from, first, count } of runs) {
-    const move = moves.get(from)
-    // The cells of a block follow each other, so what it takes of a segment is one stretch.
-    if (move) move.size += count
-    else moves.set(from, { from, first, size: count, slots: NONE, places: NONE, filled: 0 })
-  }
-  for (const move of moves.values()) {
-    move.slots = new Uint32Array(move.size)
-    move.places = new Uint32Array(move.size)
-  }
-  let place = 0
-  for (const { from, first, count } of runs) {
-    const move = moves.get(from) as Move & { filled: number }
-    const take = (slot: number): void => {
-      move.slots[move.filled] = slot
-      move.places[move.filled++] = place++
-    }
-    const mask = masks.get(from)
-    if (mask) eachBit(mask, first, first + count, take)
-    else for (let slot = first; slot < first + count; slot++) take(slot)
-  }
-  const taken = [...moves.values()].map(({ filled, ...move }) => ({
-    ...move,
-    slots: move.slots.subarray(0, filled),
-    places: move.places.subarray(0, filled),
-  }))
-  return { moves: taken, count: place }
-}
-
-const NONE = new Uint32Array(0)
-
-/** Slots of one segment that follow each other in the joined one, too. */
-interface SlotRun {
-  from: Segment
-  first: number
-  count: number
-}
-
-/** Where the joined segment's slots come from, in their order; together at most so many. */
-function* blocksOf(parts: readonly Segment[], most: number): Generator<SlotRun[]> {
+  most: number,
+): Generator<{ moves: Move[]; count: number }> {
   const nlist = (parts[0]?.starts.length ?? 1) - 1
-  let block: SlotRun[] = []
-  let filled = 0
+  const moves = parts.map((from): Move => {
+    const room = Math.min(from.count, most)
+    return { from, first: 0, size: 0, filled: 0, slots: new Uint32Array(room), places: new Uint32Array(room) }
+  })
+  let [taken, place] = [0, 0]
   for (let cell = 0; cell < nlist; cell++) {
-    for (const from of parts) {
-      let first = from.starts[cell] as number
+    for (const move of moves) {
+      const { from, slots, places } = move
+      const mask = masks.get(from)
       const end = from.starts[cell + 1] as number
-      while (first < end) {
-        const count = Math.min(end - first, most - filled)
-        block.push({ from, first, count })
-        filled += count
-        first += count
-        if (filled < most) continue
-        yield block
-        block = []
-        filled = 0
+      for (let slot = from.starts[cell] as number; slot < end; ) {
+        const until = Math.min(end, slot + most - taken)
+        if (move.size === 0) move.first = slot
+        move.size += until - slot
+        taken += until - slot
+        for (; slot < until; slot++) {
+          if (mask && !hasBit(mask, slot)) continue
+          slots[move.filled] = slot
+          places[move.filled++] = place++
+        }
+        if (taken < most) continue
+        yield { moves, count: place }
+        for (const one of moves) [one.size, one.filled] = [0, 0]
+        ;[taken, place] = [0, 0]
       }
     }
   }
-  if (filled > 0) yield block
+  if (taken > 0) yield { moves, count: place }
 }
 
 /** A copy: memory may grow meanwhile. */
