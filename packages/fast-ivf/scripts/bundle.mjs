@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { ignoreUnreachableTypes } from './types.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const entry = (name) => join(root, 'build', `${name}.js`)
@@ -45,6 +46,8 @@ await bundle.write({
   dir: join(root, 'dist'),
   format: 'esm',
   chunkFileNames: '[name].js',
+  // What is exported is told in the types.
+  comments: { annotation: true, jsdoc: false, legal: true },
   codeSplitting: {
     includeDependenciesRecursively: false,
     groups: [
@@ -67,3 +70,5 @@ await bundle.write({
   },
 })
 await bundle.close()
+
+ignoreUnreachableTypes(root)
