@@ -4,7 +4,7 @@ import { openSafetensors, type SafetensorsFile, type TensorInfo } from '../stora
 import { type ByteSource, nameOf, openSource, readInto, type SourceInput } from '../storage/source.js'
 import { xxh64 } from '../storage/xxh64.js'
 import { hashHex, hex } from './checks.js'
-import { damaged, fromMetadata, type IndexHeader, NO_CHECKSUM } from './layout.js'
+import { damaged, fromMetadata, type IndexHeader, NO_CHECKSUM, refused } from './layout.js'
 
 /** An open file of an index, whose header has been read and checked. */
 export interface IndexFile {
@@ -22,6 +22,7 @@ export async function openIndexFile(input: SourceInput): Promise<IndexFile> {
   const source = await openSource(input)
   const name = nameOf(input) ?? 'the file'
   try {
+    await refuseFaiss(source, name)
     const { metadata, tensors } = await openSafetensors(source, name)
     const { header, checksums } = fromMetadata(metadata, name)
     const lost = Object.keys(checksums).find((tensor) => !tensors.has(tensor))
@@ -33,6 +34,15 @@ export async function openIndexFile(input: SourceInput): Promise<IndexFile> {
     await source.close()
     throw error
   }
+}
+
+/** Those who come from faiss are told where to go. @throws IvfError ERR_FORMAT */
+async function refuseFaiss(source: ByteSource, name: string): Promise<void> {
+  if (source.size < 4) return
+  const letters = new TextDecoder('latin1').decode(await source.read(0, 4))
+  // As the length of a header it would be far more than one may have.
+  if (!/^I[xwvH][A-Za-z0-9]{2}$/.test(letters)) return
+  throw refused(name, `begins with '${letters}', as faiss's indexes do; read it with importFaiss of fast-ivf/faiss`)
 }
 
 /** A tensor's place. @throws IvfError ERR_FORMAT when it is missing, or has another shape or dtype */

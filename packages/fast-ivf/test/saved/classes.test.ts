@@ -131,6 +131,7 @@ describe('a file of another kind', () => {
       /is of another kind, and an index is needed/,
     ],
     ['a NumPy array', () => readFile(fixture('npy/npy_f4.npy')), /header/],
+    ['an index of faiss', async () => new TextEncoder().encode('IxF2\0\0\0\0'), /'IxF2'.*importFaiss/],
     ['nothing', async () => new Uint8Array(0), /has 0 bytes/],
   ]
   test.each(foreign)('that holds %s is refused by every open, by its name', async (_, make, message) => {
