@@ -1,3 +1,4 @@
+import { closedOnFailure } from './engine/closing.js'
 import { IvfError, show } from './errors.js'
 import { elements, type TypedArray } from './formats/dtypes.js'
 import { formatError, type VectorFile, vectorFile } from './formats/vector-file.js'
@@ -75,7 +76,7 @@ export async function openHdf5(input: SourceInput, options: OpenHdf5Options = {}
 export async function annBenchmarks(input: SourceInput, options: OpenHdf5Options = {}): Promise<AnnBenchmarks> {
   const name = options.name ?? nameOf(input) ?? 'the file'
   const file = await openHdf5(input, options)
-  try {
+  return closedOnFailure(file, async () => {
     for (const part of ['train', 'test', 'neighbors', 'distances']) {
       if (file.datasets.some((dataset) => dataset.name === part)) continue
       throw formatError(name, `holds no dataset '${part}' (${listed(file.datasets)}); ann-benchmarks files do`)
@@ -88,10 +89,7 @@ export async function annBenchmarks(input: SourceInput, options: OpenHdf5Options
       metric: metricOf(file.attributes.distance, name),
       close: () => file.close(),
     }
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+  })
 }
 
 const METRICS: Readonly<Record<string, Metric>> = { angular: 'cosine', euclidean: 'l2', dot: 'ip', ip: 'ip' }

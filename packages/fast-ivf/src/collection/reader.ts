@@ -1,3 +1,4 @@
+import { closedOnFailure } from '../engine/closing.js'
 import { IvfError } from '../errors.js'
 import type { LogPosition } from '../storage/log.js'
 import { readLog } from '../storage/log.js'
@@ -59,13 +60,10 @@ export async function readOn(folder: string, { state, settings, cursor }: Readin
 
 async function read(folder: string, n: number, plan: OpenPlan): Promise<Reading> {
   const { state, settings } = await readCheckpoint(checkpointPath(folder, n), plan)
-  try {
+  return closedOnFailure(state.index, async () => {
     const cursor = await follow(folder, state, { n, position: undefined }, plan)
     return { state, settings: agreed(folder, settings, plan.given), cursor }
-  } catch (error) {
-    await state.index.close()
-    throw error
-  }
+  })
 }
 
 /** Through this log, and those after it. */

@@ -1,3 +1,4 @@
+import { closedOnFailure } from '../engine/closing.js'
 import { chunkRows } from '../engine/load.js'
 import { MetadataTable } from '../filter/metadata-table.js'
 import { type Contents, contentsOf } from '../ivf/contents.js'
@@ -75,7 +76,7 @@ export function rebuild(
         : spec === 'Flat' || size === 0
           ? await emptyState(settings, life, size)
           : await trained(contents, size, { spec, dim, metric, seed, signal, onProgress }, life)
-    try {
+    return closedOnFailure(next.index, async () => {
       // Short pieces: searches wait for them.
       const most = Math.ceil(chunkRows(dim) / 4)
       for (const segment of contents.segments) {
@@ -95,10 +96,7 @@ export function rebuild(
         }
       }
       return next
-    } catch (error) {
-      await next.index.close()
-      throw error
-    }
+    })
   })
 }
 

@@ -1,3 +1,4 @@
+import { closedOnFailure } from '../engine/closing.js'
 import { type ByteSource, isByteSource, nameOf, openSource, type SourceInput } from '../storage/source.js'
 import type { Format } from './format.js'
 import { memberNames } from './npz.js'
@@ -41,12 +42,7 @@ async function withSource<T>(
 ): Promise<T> {
   const source = await openSource(input)
   const close = isByteSource(input) ? async () => {} : () => source.close()
-  try {
-    return await use(source, close)
-  } catch (error) {
-    await close()
-    throw error
-  }
+  return closedOnFailure({ close }, () => use(source, close))
 }
 
 const HEAD_BYTES = 64

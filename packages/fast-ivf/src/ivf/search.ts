@@ -5,7 +5,7 @@ import { SearchResult } from '../result.js'
 import type { PinnedFilter, RowFilter } from './allowed.js'
 import type { Contents } from './contents.js'
 import { type Finish, finishSearch } from './finish.js'
-import { allocRows, loadProjected } from './project.js'
+import { loadQueries, queriesPerBlock } from './query-blocks.js'
 import { type Rescore, type RowSettings, searchRows } from './rows.js'
 
 /** What a search wants. `F`: what its filter is by then. */
@@ -16,9 +16,6 @@ export interface SearchSettings<F extends RowFilter = RowFilter> extends Omit<Ro
   confidence: boolean
 }
 
-export const BLOCK_BYTES: number = 64 << 20 // memory of the queries that are searched together
-export const LANES = 4 // of so many threads: what is searched together must not depend on how many there are
-
 /** The k nearest of each query among the cells it visits. */
 export async function searchSegments(
   contents: Contents,
@@ -27,7 +24,7 @@ export async function searchSegments(
   options: LongCallOptions,
 ): Promise<SearchResult> {
   const { model, segments } = contents
-  const { engine, dim, width, quantizer, projection } = model
+  const { engine } = model
   const { filter, ...rows } = settings
   const { nprobe, rescore, confidence } = rows
   const { signal } = options
@@ -39,8 +36,7 @@ export async function searchSegments(
   // No query has more answers than there are vectors.
   const wanted = Math.ceil(settings.k * (rescore.kind === 'factor' ? rescore.factor : 1))
   const k = Math.max(1, Math.min(wanted, size))
-  const perQuery = (dim + width) * 4 + nprobe * 20 + quantizer.preparedBytes + k * 8 * LANES
-  const block = Math.max(64, Math.floor(BLOCK_BYTES / perQuery))
+  const block = queriesPerBlock(model, nprobe, k)
   const asked = { nq: queries.rows, nprobe, k: settings.k }
   const comparing = matches && allowed && !confidence && matches.worthMatching(model, allowed, asked)
   const gathering = matches && allowed && !comparing && matches.worthGathering(model, allowed, asked)
@@ -63,13 +59,9 @@ export async function searchSegments(
 
   async function searchBlock(scratch: Scratch, from: number, to: number): Promise<void> {
     const nq = to - from
-    const loaded = allocRows(scratch, model, nq)
-    const norms = scratch.alloc(nq * 4)
-    const codedNorms = projection ? scratch.alloc(nq * 4) : norms
-    await loadProjected(model, queries, from, to, loaded, { norms, codedNorms, name: 'queries', signal })
-    const given = { rows: loaded.given, norms, nq }
-    const coded = { rows: loaded.coded, norms: codedNorms, nq }
+    const loaded = await loadQueries(scratch, model, queries, from, to, { signal })
     if (comparing) {
+      const { given } = loaded
       work.vectors += await matches.searchMatches(scratch, model, segments, allowed, given, k, result, from, { signal })
       return
     }
@@ -78,7 +70,7 @@ export async function searchSegments(
       scratch,
       model,
       searched,
-      { given, coded },
+      loaded,
       { ...rows, k, ...(gathered && { nprobe: gathered.nprobe }), allowed: gathered?.allowed ?? allowed },
       { signal },
       onItems,

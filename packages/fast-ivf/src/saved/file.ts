@@ -1,3 +1,4 @@
+import { closedOnFailure } from '../engine/closing.js'
 import type { Engine } from '../engine/engine.js'
 import { IvfError } from '../errors.js'
 import { openSafetensors, type SafetensorsFile, type TensorInfo } from '../storage/safetensors.js'
@@ -21,7 +22,7 @@ export interface IndexFile {
 export async function openIndexFile(input: SourceInput): Promise<IndexFile> {
   const source = await openSource(input)
   const name = nameOf(input) ?? 'the file'
-  try {
+  return closedOnFailure(source, async () => {
     await refuseFaiss(source, name)
     const { metadata, tensors } = await openSafetensors(source, name)
     const { header, checksums } = fromMetadata(metadata, name)
@@ -30,10 +31,7 @@ export async function openIndexFile(input: SourceInput): Promise<IndexFile> {
     await checkHeader(source, metadata.checksum, name)
     let closed: Promise<void> | undefined
     return { name, header, source, tensors, checksums, close: () => (closed ??= source.close()) }
-  } catch (error) {
-    await source.close()
-    throw error
-  }
+  })
 }
 
 /** Those who come from faiss are told where to go. @throws IvfError ERR_FORMAT */

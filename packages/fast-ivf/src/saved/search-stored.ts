@@ -3,15 +3,14 @@ import type { Matrix } from '../engine/vectors.js'
 import { IvfError } from '../errors.js'
 import { passes, type RowFilter } from '../ivf/allowed.js'
 import { clearBit, fillBits, wordsFor } from '../ivf/bits.js'
-import type { Queries } from '../ivf/choose.js'
 import { finishSearch } from '../ivf/finish.js'
 import { groupBy } from '../ivf/group-by.js'
 import type { Model } from '../ivf/model.js'
 import { findProbes } from '../ivf/probes.js'
-import { allocRows, loadProjected } from '../ivf/project.js'
+import { loadQueries, queriesPerBlock } from '../ivf/query-blocks.js'
 import { placePairs } from '../ivf/rows.js'
 import { beginSearch, type ScanVisit, scan } from '../ivf/scan.js'
-import { BLOCK_BYTES, finishOf, LANES, type SearchSettings } from '../ivf/search.js'
+import { finishOf, type SearchSettings } from '../ivf/search.js'
 import type { Id, LongCallOptions } from '../options.js'
 import { SearchResult } from '../result.js'
 import { fetchCandidates, mergedSlots } from './candidates.js'
@@ -38,7 +37,7 @@ export async function searchStored<I extends Id>(
   options: LongCallOptions,
 ): Promise<SearchResult<I>> {
   const { model, size } = contents
-  const { engine, dim, width, quantizer, projection } = model
+  const { engine, dim, quantizer } = model
   const { rescore: asked, nprobe } = settings
   const unknown = settings.confidence ? 'confidence' : asked.kind === 'bound' && asked.given ? 'epsilon' : undefined
   if (unknown) {
@@ -56,8 +55,7 @@ export async function searchStored<I extends Id>(
   const result = new SearchResult(queries.rows, settings.k, work)
   const ids: (Id | undefined)[] = new Array(queries.rows * settings.k)
   const k = Math.max(1, Math.min(size, Math.ceil(settings.k * (rescore.kind === 'factor' ? rescore.factor : 1))))
-  const perQuery = (dim + width) * 4 + nprobe * 20 + quantizer.preparedBytes + k * 8 * LANES
-  const block = Math.max(64, Math.floor(BLOCK_BYTES / perQuery))
+  const block = queriesPerBlock(model, nprobe, k)
   for (let from = 0; from < queries.rows; from += block) {
     const to = Math.min(from + block, queries.rows)
     let probed = settings.filter ? Math.min(model.nlist, GROWTH * nprobe) : nprobe
@@ -73,16 +71,11 @@ export async function searchStored<I extends Id>(
 
   /** Returns whether all queries have their answers, or have visited all cells. */
   async function searchBlock(scratch: Scratch, from: number, to: number, probed: number): Promise<boolean> {
-    const nq = to - from
-    const loaded = allocRows(scratch, model, nq)
-    const norms = scratch.alloc(nq * 4)
-    const codedNorms = projection ? scratch.alloc(nq * 4) : norms
-    await loadProjected(model, queries, from, to, loaded, { norms, codedNorms, name: 'queries', signal })
-    const given = { rows: loaded.given, norms, nq }
-    const both: Queries = { given, coded: { rows: loaded.coded, norms: codedNorms, nq } }
-    const prepared = await quantizer.prepare(scratch, loaded.coded, nq, { signal })
+    const loaded = await loadQueries(scratch, model, queries, from, to, { signal })
+    const { given, coded } = loaded
+    const prepared = await quantizer.prepare(scratch, coded.rows, coded.nq, { signal })
     const wanted = { nprobe: probed, ratioThreshold: settings.ratioThreshold, k, allowed: undefined }
-    const probes = await findProbes(model, scratch, both, prepared, wanted, signal)
+    const probes = await findProbes(model, scratch, loaded, prepared, wanted, signal)
     const pairs = placePairs(scratch, model, probes, [0])
     const visited = visitedCells(contents.stored, pairs.waves[0] ?? [])
     let scored = 0
@@ -90,8 +83,8 @@ export async function searchStored<I extends Id>(
       for (const visit of visits) scored += slotsOf(place).count * (visit.to - visit.from)
     }
     const search = await beginSearch(scratch, {
-      ...{ metric: model.metric, dim, quantizer, exact: model.exact, prepared, k, nq, queries: given.rows },
-      ...{ norms: codedNorms, cost: scored * quantizer.scan.cost },
+      ...{ metric: model.metric, dim, quantizer, exact: model.exact, prepared, k, nq: given.nq, queries: given.rows },
+      ...{ norms: coded.norms, cost: scored * quantizer.scan.cost },
     })
     for (const group of groupsOf(model, visited)) {
       await withAllowed(contents, group, passing, read, signal, async (cells, masks) => {
@@ -176,14 +169,11 @@ async function withAllowed(
   const { engine } = model
   const places = group.map(({ place }) => place)
   await stored.cache.with(places, read, { signal }, async (cells) => {
-    if (!isAllowed)
-      return work(
-        cells,
-        cells.map(({ mask }) => mask),
-      )
+    const masks = cells.map(({ mask }) => mask)
+    if (!isAllowed) return work(cells, masks)
     const ids = await fetchIds(contents, places, read, signal)
     await engine.frame(async (scratch) => {
-      const masks = cells.map(({ codes, mask }, i) => {
+      const allowed = cells.map(({ codes, mask }, i) => {
         const words = wordsFor(codes.count)
         const bits = new Uint32Array(words)
         if (mask) bits.set(engine.ints(mask, words))
@@ -193,7 +183,7 @@ async function withAllowed(
         engine.ints(at, words).set(bits)
         return at
       })
-      await work(cells, masks)
+      await work(cells, allowed)
     })
   })
 }
