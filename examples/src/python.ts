@@ -1,0 +1,46 @@
+/** What does a Python package answer, where there is one? */
+
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** PASSIVE: otherwise faiss and its matrix library wait for each other in busy loops, and seem slower than they are. */
+const env = { ...process.env, OMP_WAIT_POLICY: 'PASSIVE', PYTHONWARNINGS: 'ignore' }
+
+/** A Python that has the package, or undefined: the first on the path, or the system's, to which its packages belong. */
+export async function pythonWith(module: string): Promise<string | undefined> {
+  for (const command of [process.env.PYTHON, 'python3', '/usr/bin/python3']) {
+    if (!command) continue
+    const found = await run(command, ['-c', `import numpy, ${module}`], { env }).catch(() => undefined)
+    if (found) return command
+  }
+  return undefined
+}
+
+/**
+ * Runs one of the scripts in `peers/` over arrays, which it finds as raw files in a folder. The answer is the JSON that it
+ * prints; `read` gives the files that it wrote, until `use` is done.
+ *
+ * @throws Error when the script fails
+ */
+export async function askPython<Answer, T>(
+  command: string,
+  script: string,
+  { arrays, ...options }: { arrays: Record<string, Float32Array | Int32Array> } & Record<string, unknown>,
+  use: (answer: Answer, read: (name: string) => Promise<ArrayBuffer>) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'fast-ivf-example-'))
+  try {
+    for (const [name, array] of Object.entries(arrays)) await writeFile(join(folder, name), array)
+    const path = fileURLToPath(new URL(`../peers/${script}`, import.meta.url))
+    const { stdout } = await run(command, [path, JSON.stringify({ ...options, folder })], { env, maxBuffer: 2 ** 26 })
+    return await use(JSON.parse(stdout), async (name) => Uint8Array.from(await readFile(join(folder, name))).buffer)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}

@@ -1,0 +1,28 @@
+/** Numbers as a reader wants them. */
+
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en')
+}
+
+export function milliseconds(seconds: number): string {
+  return `${count(seconds * 1000)} ms`
+}
+
+export function seconds(value: number | undefined): string {
+  return value === undefined ? '' : `${value.toFixed(1)} s`
+}
+
+/** A share of 1, with three digits. */
+export function share(value: number): string {
+  return value.toFixed(3)
+}
+
+export function percent(value: number): string {
+  return `${(value * 100).toFixed(1)} %`
+}
+
+/** The largest divisor that is not above `most`. */
+export function divisorOf(value: number, most: number): number {
+  for (let divisor = Math.min(value, most); divisor > 1; divisor--) if (value % divisor === 0) return divisor
+  return 1
+}
