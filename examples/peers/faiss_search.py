@@ -20,8 +20,9 @@ base, queries = read('base.f32'), read('queries.f32')
 faiss.omp_set_num_threads(max(1, options['threads']))
 
 
+# np: without the polysemous training, which takes long and serves another way to search
 bits = int(options['codewords']).bit_length() - 1
-specs = (('IVFFlat', 'IVF%d,Flat' % nlist), ('IVFPQ', 'IVF%d,PQ%dx%d' % (nlist, options['subvectors'], bits)))
+specs = (('IVFFlat', 'IVF%d,Flat' % nlist), ('IVFPQ', 'IVF%d,PQ%dx%dnp' % (nlist, options['subvectors'], bits)))
 
 answers = []
 for name, spec in specs:

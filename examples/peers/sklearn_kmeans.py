@@ -27,17 +27,20 @@ def judge(labels):
     }
 
 
-shared = {'n_clusters': options['clusters'], 'random_state': 1}
+shared = {'n_clusters': options['clusters']}
 makers = {
-    'MiniBatchKMeans': lambda: MiniBatchKMeans(batch_size=options['batchSize'], n_init=3, **shared),
-    'KMeans': lambda: KMeans(n_init=1, **shared),
+    'MiniBatchKMeans': lambda seed: MiniBatchKMeans(
+        batch_size=options['batchSize'], n_init=3, random_state=seed, **shared),
+    'KMeans': lambda seed: KMeans(n_init=1, random_state=seed, **shared),
 }
 trained = []
 for name, make in makers.items():
-    start = time.perf_counter()
-    kmeans = make().fit(points)
-    seconds = time.perf_counter() - start
-    kmeans.labels_.astype(np.int32).tofile(path(name + '.i32'))
-    trained.append({'name': name, 'seconds': seconds, 'steps': int(kmeans.n_iter_), 'inertia': float(kmeans.inertia_)})
+    for seed in options['seeds']:
+        start = time.perf_counter()
+        kmeans = make(seed).fit(points)
+        seconds = time.perf_counter() - start
+        file = '%s-%d.i32' % (name, seed)
+        kmeans.labels_.astype(np.int32).tofile(path(file))
+        trained.append({'name': name, 'file': file, 'seconds': seconds})
 judged = [judge(np.fromfile(path(name), np.int32)) for name in options['labels']]
 print(json.dumps({'version': sklearn.__version__, 'trained': trained, 'judged': judged}))

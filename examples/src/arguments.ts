@@ -24,9 +24,14 @@ export function readArguments<Size extends string>(sizes: readonly Size[]): Argu
     const read = Object.fromEntries(sizes.map((size) => [size, sizeOf(size, given[size])]))
     return { ...(read as { [size in Size]: number | undefined }), out, alone, files }
   } catch (error) {
-    console.error((error as Error).message)
-    process.exit(2)
+    return refuse(error)
   }
+}
+
+/** Ends the process: what was asked for cannot be done, for this reason. */
+export function refuse(error: unknown): never {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(2)
 }
 
 function sizeOf(name: string, given: unknown): number | undefined {

@@ -104,12 +104,12 @@ function adjustedRand({ n, cells, rows, columns }: Contingency): number {
 }
 
 function adjusted(table: Contingency, information: number, meanEntropy: number): number {
-  const { rows, columns } = table
-  if (rows.length <= 1 && columns.length <= 1) return 1
+  const { cells, rows, columns } = table
+  const pairs = cells.reduce((sum, cell) => sum + (cell > 0 ? 1 : 0), 0)
+  // the same groups: 1, and so where all points are together or each is alone, which the quotient would make 0 / 0
+  if (pairs === rows.length && pairs === columns.length) return 1
   const expected = expectedInformation(table)
-  const range = meanEntropy - expected
-  // every point alone in both: 0 / 0 but for rounding
-  return (information - expected) / (range < 0 ? Math.min(range, -Number.EPSILON) : Math.max(range, Number.EPSILON))
+  return (information - expected) / (meanEntropy - expected)
 }
 
 /**

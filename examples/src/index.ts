@@ -6,13 +6,13 @@
  */
 
 import { CompressedFastIVF, exactSearch, FastIVF, FastIVFPQ, IvfIndex, type Progress, recall, runtime } from 'fast-ivf'
-import { readArguments } from './arguments.js'
+import { readArguments, refuse } from './arguments.js'
 import { calibrate } from './calibration.js'
 import { tryFaiss } from './faiss.js'
 import { timed } from './measure.js'
 import { openNotebook, resultPath } from './notebook.js'
 import { bars, COLORS, convergenceCurve, curves, histograms, scatters } from './pictures.js'
-import { count, divisorOf, milliseconds, percent, seconds, share } from './show.js'
+import { count, digits, divisorOf, milliseconds, percent, seconds, share } from './show.js'
 import { type Point, sweep, type Trial, tryOut } from './trial.js'
 import { makeSet, readSet } from './vectors.js'
 
@@ -22,7 +22,7 @@ const page = await openNotebook('index.ts', 'Four indexes beside exact search')
 
 page.chapter('Vectors')
 const set = file
-  ? await readSet(file, { rows: rows ?? 1_000_000, queries: asked })
+  ? await readSet(file, { rows: rows ?? 1_000_000, queries: asked }).catch(refuse)
   : makeSet({ rows: rows ?? 50_000, queries: asked })
 const { vectors, queries, dim, metric } = set
 const n = vectors.length / dim
@@ -30,7 +30,7 @@ const nq = queries.length / dim
 
 page.say(`
   What is searched: ${set.name}, ${count(n)} × ${dim}, by ${metric}. What is asked: ${count(nq)} queries in one batch,
-  for the 100 nearest of each. Times are the best of three runs.
+  for the 100 nearest of each. Times of indexes are the best of three searches.
 `)
 page.say(
   file
@@ -57,7 +57,7 @@ if (set.neighbors) {
 
 page.chapter('faiss')
 const nlist = 2 ** Math.round(Math.log2(1.6 * Math.sqrt(n)))
-const nprobe = 10
+const nprobe = Math.min(10, nlist)
 const subvectors = divisorOf(dim, 32)
 const codewords = 64
 const { threads } = await runtime()
@@ -128,14 +128,14 @@ await product.close()
 
 page.say(`
   Each vector is cut into ${subvectors} pieces, and each piece replaced by the number of the nearest of ${codewords}
-  codewords: ${codeBytes} bytes per vector with its id, of ${4 * dim} for the vector alone. Scores become estimates, so the
+  codewords: ${count(codeBytes)} bytes per vector with all that belongs to it, instead of ${4 * dim} for the vector alone. Scores become estimates, so the
   first 10 of 100 are no longer quite the right ones; \`rescore\` compares those 100 with the vectors themselves, and puts
   them in their true order.
 `)
 page.say(`
   Where only the scores matter, and not the order, a few comparisons are enough: with \`rescoreNumSamples: 20\` about 20
   of the 100 answers are compared exactly, and a straight line through them corrects all. The mean error of a score
-  falls from ${productLine.errorBefore.toFixed(4)} to ${productLine.errorAfter.toFixed(4)}.
+  falls from ${digits(productLine.errorBefore)} to ${digits(productLine.errorAfter)}.
 `)
 page.picture(
   scatters([
@@ -167,9 +167,8 @@ await compressed.close()
 
 page.say(`
   Vectors of ${dim} components become vectors of ${compressionNdim}, by a linear map that learns to keep near vectors near.
-  Cells are chosen with the full ones. The original's network does the same with \`compressor: 'supervised'\`, and takes
-  longer to learn. Calibrated, the mean error of a score falls from ${compressedLine.errorBefore.toFixed(4)} to
-  ${compressedLine.errorAfter.toFixed(4)}.
+  Cells are chosen with the full ones. The original's network is there, too (\`compressor: 'supervised'\`). Calibrated, the mean error of a score falls from ${digits(compressedLine.errorBefore)} to
+  ${digits(compressedLine.errorAfter)}.
 `)
 page.picture(
   scatters([
@@ -189,6 +188,8 @@ trials.push(
     truth,
   ),
 )
+const { work } = await scalar.search(queries, { k })
+const { work: lessWork } = await scalar.search(queries, { k: 10 })
 const scalarPoints = await sweep(nprobes, (nprobe) => scalar.search(queries, { k: 10, nprobe }), truth)
 await scalar.close()
 
@@ -196,6 +197,8 @@ page.say(`
   The original does not have this one: four bits per component of the rotated residual, and a known error of each
   estimate, which tells what must be compared exactly to find what an index of the vectors themselves would find. Its
   cells come from Lloyd's k-means, which is done sooner, and \`ratioThreshold\` is 0: all ${nprobe} cells are visited.
+  The more is wanted, the more must be compared: ${count(work.rescored / nq)} vectors per query for k = ${k},
+  ${count(lessWork.rescored / nq)} for k = 10.
 `)
 
 page.chapter('All of them')
@@ -226,8 +229,8 @@ page.picture(
 page.chapter('More cells, more found')
 const flatLast = flatPoints.at(-1)!
 page.say(`
-  \`nprobe\` trades time for recall. With ${flatLast.nprobe} cells of ${count(nlist)}, FastIVF without its
-  \`ratioThreshold\` finds ${percent(flatLast.recall)} of the true ten.
+  \`nprobe\` trades time for recall. With ${flatLast.nprobe} cells of ${count(nlist)}, FastIVF with
+  \`ratioThreshold\` 0 finds ${percent(flatLast.recall)} of the true ten.
 `)
 page.picture(
   curves([

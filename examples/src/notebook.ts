@@ -36,13 +36,11 @@ export async function openNotebook(script: string, title: string): Promise<Noteb
     chapter(heading) {
       console.log(`\n\n${heading}\n${'─'.repeat(heading.length)}`)
       const code = codeOf(source, heading)
-      parts.push(
-        `<h2>${escaped(heading)}</h2>`,
-        `<details><summary>code</summary><pre>${escaped(code)}</pre></details>`,
-      )
+      parts.push(`<h2 id="${idOf(heading)}">${escaped(heading)}</h2>`)
+      if (code) parts.push(`<details><summary>code</summary><pre>${escaped(code)}</pre></details>`)
     },
     say(text) {
-      const paragraph = text.trim().replace(/\s+/g, ' ')
+      const paragraph = paragraphOf(text)
       console.log(`\n${wrapped(paragraph.replaceAll('`', ''), 100)}`)
       parts.push(`<p>${marked(paragraph)}</p>`)
     },
@@ -51,13 +49,13 @@ export async function openNotebook(script: string, title: string): Promise<Noteb
       parts.push(htmlOf(table))
     },
     picture({ panels, keys = {} }, caption) {
-      console.log(`\n  [picture: ${caption.replaceAll('`', '')}]`)
+      console.log(`\n${wrapped(`[picture: ${paragraphOf(caption).replaceAll('`', '')}]`, 100)}`)
       const colors = Object.entries(keys).map(
         ([name, color]) => `<span class="key"><i style="background:${color}"></i>${escaped(name)}</span>`,
       )
       parts.push(
         `<figure>${colors.length > 0 ? `<div class="keys">${colors.join('')}</div>` : ''}`,
-        `<div class="panels">${panels.join('\n')}</div><figcaption>${marked(caption)}</figcaption></figure>`,
+        `<div class="panels">${panels.join('\n')}</div><figcaption>${marked(paragraphOf(caption))}</figcaption></figure>`,
       )
     },
     async write(path) {
@@ -114,6 +112,11 @@ function htmlOf({ head, rows }: Table): string {
   return `<div class="wide"><table><thead>${line('th', head)}</thead><tbody>${body}</tbody></table></div>`
 }
 
+/** What stands on the lines of a script, as one. */
+function paragraphOf(text: string): string {
+  return text.trim().replace(/\s+/g, ' ')
+}
+
 function wrapped(text: string, width: number): string {
   const lines: string[] = ['']
   for (const word of text.split(' ')) {
@@ -122,6 +125,10 @@ function wrapped(text: string, width: number): string {
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
   }
   return lines.join('\n')
+}
+
+function idOf(heading: string): string {
+  return heading.toLowerCase().replace(/[^a-z0-9]+/g, '-')
 }
 
 function marked(text: string): string {
@@ -133,15 +140,15 @@ function escaped(text: string): string {
 }
 
 const STYLE = `
-body { max-width: 900px; margin: 2.5rem auto; padding: 0 1rem; color: #1f2328; background: #fff;
+body { max-width: 920px; margin: 2.5rem auto; padding: 0 1rem; color: #1f2328; background: #fff;
   font: 16px/1.55 system-ui, sans-serif }
 h1 { font-size: 1.7rem; line-height: 1.25; margin-bottom: .3rem } h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem }
 .machine { color: #59636e; font-size: .85rem; margin-top: 0 }
 code, pre { font: .87em ui-monospace, monospace } code { background: #f2f4f6; padding: .1em .3em; border-radius: 3px }
-pre { background: #f6f8fa; padding: .9rem 1rem; overflow-x: auto; border-radius: 6px; line-height: 1.45 }
+pre { font-size: 12px; background: #f6f8fa; padding: .9rem 1rem; overflow-x: auto; border-radius: 6px; line-height: 1.45 }
 summary { color: #59636e; font-size: .85rem; cursor: pointer }
-.wide { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0; font-size: .92rem }
-th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #d8dee4; font-variant-numeric: tabular-nums }
+.wide { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0; font-size: .88rem }
+th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #d8dee4; font-variant-numeric: tabular-nums }
 th:first-child, td:first-child { text-align: left; padding-left: 0 } th { border-bottom-color: #8c959f }
 figure { margin: 1.4rem 0 } figcaption { color: #59636e; font-size: .88rem }
 .panels { display: flex; flex-wrap: wrap; gap: 8px } .panels svg { max-width: 100%; height: auto; display: block }

@@ -88,8 +88,9 @@ export function bars(
   const panels = measures.map(({ title, show, most }, i) => {
     const values = rows.map(({ name, color, values }) => ({ name, color, value: values[i]! }))
     const longest = most ?? Math.max(...values.map(({ value }) => value))
-    return draw(i === 0 ? 440 + labels / 2 : 420 - labels / 2, 60 + 26 * rows.length, {
+    return draw(i === 0 ? 440 + labels / 2 : 420 - labels / 2, 42 + 26 * rows.length, {
       grid: false,
+      marginBottom: 10,
       marginLeft: i === 0 ? labels : 12,
       x: { domain: [0, longest * 1.22], axis: null },
       y: { domain: names, label: null, ...(i === 0 ? { tickSize: 0 } : { axis: null }) },
@@ -113,13 +114,16 @@ export function curves(
 ): Picture {
   const points = series.flatMap(({ color, points }) => points.map((point) => ({ ...point, color })))
   const panel = draw(840, 380, {
+    inset: 12,
     x: { label: 'recall@10 →' },
     y: { type: 'log', label: '↑ queries per second, all in one batch (log)', tickFormat: '~s', ticks: 5 },
     marks: [
       Plot.frame({ strokeOpacity: 0.25 }),
       Plot.line(points, { x: 'recall', y: 'qps', z: 'color', stroke: 'color', strokeWidth: 1.8 }),
       Plot.dot(points, { x: 'recall', y: 'qps', fill: 'color', r: 3.5 }),
-      Plot.text(points, { x: 'recall', y: 'qps', text: 'label', dy: -11, fontSize: 11, fill: '#59636e' }),
+      ...series.map(({ color, points }, i) =>
+        Plot.text(points, { x: 'recall', y: 'qps', text: 'label', fill: () => color, ...ASIDE[i % ASIDE.length]! }),
+      ),
     ],
   })
   return { panels: [panel], keys: keysOf(series) }
@@ -128,6 +132,7 @@ export function curves(
 /** Points of the plane, each group in a color of its own. */
 export function groups(points: readonly (readonly [number, number])[], labels: ArrayLike<number>): Picture {
   const panel = draw(840, 520, {
+    inset: 10,
     x: { label: 'first component →' },
     y: { label: '↑ second component' },
     marks: [
@@ -137,6 +142,12 @@ export function groups(points: readonly (readonly [number, number])[], labels: A
   })
   return { panels: [panel] }
 }
+
+/** Where the labels of a line stand: those of the next one on the other side, as lines are often close. */
+const ASIDE = [
+  { dx: 6, dy: -8, textAnchor: 'start', fontSize: 11 },
+  { dx: -6, dy: 9, textAnchor: 'end', fontSize: 11 },
+] as const
 
 const GROUP_COLORS = Plot.scale({ color: { type: 'categorical', domain: [0], scheme: 'tableau10' } }).range as string[]
 

@@ -5,11 +5,17 @@ export function count(value: number): string {
 }
 
 export function milliseconds(seconds: number): string {
-  return `${count(seconds * 1000)} ms`
+  const value = seconds * 1000
+  return `${value < 10 ? value.toFixed(1) : count(value)} ms`
 }
 
 export function seconds(value: number | undefined): string {
   return value === undefined ? '' : `${value.toFixed(1)} s`
+}
+
+/** Three digits that matter, however large the number. */
+export function digits(value: number): string {
+  return value.toLocaleString('en', { maximumSignificantDigits: 3 })
 }
 
 /** A share of 1, with three digits. */
