@@ -2,7 +2,7 @@
  * A notebook about searching: four indexes beside exact search, and beside faiss where that is installed.
  *
  * `npm run example:index`, or `npm run example:index -- nytimes-256-angular.hdf5` for a file of ann-benchmarks.com.
- * `--rows` and `--queries` take fewer of them, `--out` names the page, `--alone` leaves faiss out.
+ * `--rows` and `--queries` take fewer of them, `--steps` is how long to train, `--out` names the page, `--alone` leaves faiss out.
  */
 
 import { CompressedFastIVF, exactSearch, FastIVF, FastIVFPQ, IvfIndex, type Progress, recall, runtime } from 'fast-ivf'
@@ -16,7 +16,7 @@ import { count, digits, divisorOf, milliseconds, percent, seconds, share } from 
 import { type Point, sweep, type Trial, tryOut } from './trial.js'
 import { makeSet, readSet } from './vectors.js'
 
-const { rows, queries: asked = 5_000, out, alone, files } = readArguments(['rows', 'queries'])
+const { rows, queries: asked = 5_000, steps = 1_000, out, alone, files } = readArguments(['rows', 'queries', 'steps'])
 const [file] = files
 const page = await openNotebook('index.ts', 'Four indexes beside exact search')
 
@@ -72,7 +72,7 @@ page.say(
 page.chapter('FastIVF: the vectors themselves')
 const trials: Trial[] = faiss ? [...faiss.trials] : []
 const changes: number[] = []
-const flat = new FastIVF(dim, { nlist, nprobe, metric })
+const flat = new FastIVF(dim, { nlist, nprobe, metric, kmeansMaxSteps: steps })
 const [, flatSeconds] = await timed(() => flat.train(vectors, { onProgress: noteChange(changes) }))
 trials.push(
   await tryOut({ name: 'FastIVF', color: COLORS.red, build: flatSeconds }, () => flat.search(queries, { k }), truth),
@@ -86,7 +86,7 @@ page.say(`
   Space is divided into ${count(nlist)} cells by mini-batch k-means, and a query is compared with the vectors of its
   ${nprobe} nearest cells only. After each step of training an older batch is assigned once more: the share of its labels
   that changed tells how far the centroids still move. ${count(changes.length)} steps brought it to
-  ${changes.at(-1)!.toPrecision(2)}; training stops below 0.00005, or after 1,000 steps.
+  ${changes.at(-1)!.toPrecision(2)}; training stops below 0.00005, or after ${count(steps)} steps.
 `)
 page.picture(
   convergenceCurve([{ name: `k-means of ${count(nlist)} cells`, color: COLORS.red, values: changes }]),
@@ -109,8 +109,8 @@ page.picture(
 
 page.chapter('FastIVFPQ: product codes')
 const product = new FastIVFPQ(dim, {
-  ...{ nlist, nprobe, metric },
-  ...{ pqNumSubvectors: subvectors, pqNumCentroids: codewords },
+  ...{ nlist, nprobe, metric, kmeansMaxSteps: steps },
+  ...{ pqNumSubvectors: subvectors, pqNumCentroids: codewords, kmeansPqMaxSteps: steps },
 })
 const [, productSeconds] = await timed(() => product.train(vectors))
 const aboutProduct = { color: COLORS.violet, build: productSeconds }
@@ -147,7 +147,10 @@ page.picture(
 
 page.chapter('CompressedFastIVF: shorter vectors')
 const compressionNdim = Math.ceil(dim / 2)
-const compressed = new CompressedFastIVF(dim, { nlist, nprobe, metric, compressionNdim })
+const compressed = new CompressedFastIVF(dim, {
+  ...{ nlist, nprobe, metric, kmeansMaxSteps: steps },
+  ...{ compressionNdim, compressorStepsPerEpoch: Math.ceil(steps / 10) },
+})
 const [, compressedSeconds] = await timed(() => compressed.train(vectors))
 const aboutCompressed = { color: COLORS.green, build: compressedSeconds }
 trials.push(
@@ -237,7 +240,7 @@ page.picture(
     { name: 'FastIVF', color: COLORS.red, points: labelled(flatPoints) },
     { name: `IvfIndex ${spec}`, color: COLORS.blue, points: labelled(scalarPoints) },
   ]),
-  'Recall against speed for the 10 nearest; the number beside a point is its nprobe. Each point was measured once.',
+  'Recall against speed for the 10 nearest; the number beside a point is its nprobe.',
 )
 
 console.log(`\nThe page with code and pictures: ${await page.write(out ?? resultPath('index'))}`)

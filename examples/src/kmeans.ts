@@ -122,7 +122,7 @@ page.table({
 
 page.chapter('Subvectors')
 const [pieces, codewords] = [16, 64]
-const codebooks = new SubvectorsMiniBatchKMeans(codewords, pieces, { batchSize: 1024, dim, maxSteps: 300 })
+const codebooks = new SubvectorsMiniBatchKMeans(codewords, pieces, { batchSize: 1024, dim, maxSteps: 100 })
 const [, subvectorSeconds] = await timed(() => codebooks.train(points))
 const codes = await codebooks.predict(points)
 const error = reconstructionError(codes, codebooks.centroids)

@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('the notebook of indexes', () => {
   it('measures every index against exact search, and draws what it tells', async () => {
-    const { code, out, page } = await run('index', '--rows', '2000', '--queries', '200')
+    const { code, out, page } = await run('index', '--rows', '2000', '--queries', '200', '--steps', '150')
     expect(code, out).toBe(0)
     expect(recallsOf(out, 'exact search')).toEqual([1, 1])
     // with 64 cells for 2,000 vectors, of which 10 are visited
@@ -32,7 +32,7 @@ describe('the notebook of indexes', () => {
   })
 
   it('takes a file of ann-benchmarks, and agrees with the answers in it', async () => {
-    const { code, out, page } = await run('index', annBenchmarks)
+    const { code, out, page } = await run('index', annBenchmarks, '--steps', '100')
     expect(code, out).toBe(0)
     expect(out).toContain('annbench_300.hdf5')
     expect(out).toContain('recall@10 of ours is 1.000')
@@ -48,7 +48,7 @@ describe('the notebook of indexes', () => {
 
 describe('the notebook of k-means', () => {
   it('finds the blobs again from every start, where cells must be of similar size', async () => {
-    const { code, out, page } = await run('kmeans', '--rows', '4000')
+    const { code, out, page } = await run('kmeans', '--rows', '3000')
     expect(code, out).toBe(0)
     expect(out).toMatch(/MiniBatchKMeans, 0\.3( +1\.000){5}/)
     expectWhole(page!, { pictures: 2, tables: 3 })
