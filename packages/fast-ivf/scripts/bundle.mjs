@@ -27,6 +27,9 @@ const optimize = /build\/ivf\/(optimize|divide|move|coded-rows)/
 /** What only filters need. */
 const filter = /build\/ivf\/(allowed|matches)/
 
+/** What only those who ask for a recall need, and those who measure it. */
+const recall = /build\/(recall\/|ivf\/truth|(calibrate|evaluate|explain)-index)/
+
 const bundle = await rolldown({
   input: {
     index: entry('index'),
@@ -48,6 +51,8 @@ await bundle.write({
   chunkFileNames: '[name].js',
   // What is exported is told in the types.
   comments: { annotation: true, jsdoc: false, legal: true },
+  // Names stay, so that a stack can be read.
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
   codeSplitting: {
     includeDependenciesRecursively: false,
     groups: [
@@ -59,7 +64,8 @@ await bundle.write({
       { name: 'optimize', test: optimize, priority: 2 },
       { name: 'living', test: /build\/ivf\/(join|entries)/, priority: 2 },
       { name: 'confidence', test: /build\/ivf\/confidence/, priority: 2 },
-      { name: 'exact-search', test: /build\/exact-search/, priority: 2 },
+      { name: 'recall', test: recall, priority: 2 },
+      { name: 'exact-search', test: /build\/(exact-search|ivf\/all-pairs)/, priority: 2 },
       { name: 'filter', test: filter, priority: 2 },
       { name: 'self-check', test: check, priority: 2 },
       { name: 'storage', test: /build\/storage\//, priority: 1 },

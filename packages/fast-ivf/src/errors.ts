@@ -6,6 +6,7 @@ export type IvfErrorCode =
   | 'ERR_EMPTY' // no vectors where some are needed
   | 'ERR_TOO_FEW' // fewer vectors than centroids to train
   | 'ERR_NOT_TRAINED' // used before train()
+  | 'ERR_NOT_CALIBRATED' // a recall is asked for, and calibrate() was not called
   | 'ERR_DETACHED' // a typed array whose buffer was transferred or is too short
   | 'ERR_FORMAT' // a file that is truncated, damaged or of another kind
   | 'ERR_NOT_FOUND' // a file or part of it that is not there

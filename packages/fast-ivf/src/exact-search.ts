@@ -1,12 +1,12 @@
 import { readBatches } from './clustering/batches.js'
-import { PACKED_BYTES } from './clustering/nearest.js'
 import type { Engine, Scratch } from './engine/engine.js'
 import { chunkRows, loadRows } from './engine/load.js'
 import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkOneOf, IvfError } from './errors.js'
 import type { ExactSearchOptions } from './exact.js'
+import { allPairs, placeSearching } from './ivf/all-pairs.js'
 import { finishSearch } from './ivf/finish.js'
-import { beginSearch, type ScanVisit, type Store, scan } from './ivf/scan.js'
+import { beginSearch, scan } from './ivf/scan.js'
 import type { Metric } from './options.js'
 import { createFlat } from './quantizers/flat/flat.js'
 import { SearchResult } from './result.js'
@@ -90,12 +90,7 @@ async function searchBlock(
   const at = scratch.alloc(nq * dim * 4)
   const norms = scratch.alloc(nq * 4)
   await loadRows(engine, queries, 0, nq, at, { normalize, norms, name: 'queries', signal })
-  const visitors = scratch.alloc(nq * 4)
-  // A zero query has no cosine with anything.
-  const searching = Uint32Array.from({ length: nq }, (_, q) => q).filter(
-    (q) => !normalize || engine.floats(norms, nq)[q] !== 0,
-  )
-  engine.ints(visitors, searching.length).set(searching)
+  const searching = placeSearching(scratch, metric, { norms, nq })
   const chunk = chunkRows(dim)
   const rows = scratch.alloc(chunk * dim * 4)
   const quantizer = createFlat(engine, dim, metric)
@@ -113,7 +108,7 @@ async function searchBlock(
       await loadRows(engine, matrix, from, to, rows, { normalize, name: 'vectors', signal })
       await quantizer.write(codes, rows, 0, to - from, { signal })
       const store = { codes, originals: undefined, rows: 0, mask: 0, slot: seen }
-      await scan(search, tiles(store, dim, to - from, visitors, searching.length), { signal })
+      await scan(search, allPairs(store, dim, [0, to - from], searching), { signal })
       seen += to - from
       onScored(seen * nq)
     }
@@ -121,29 +116,6 @@ async function searchBlock(
   if (seen === 0) throw new IvfError('ERR_EMPTY', 'there are no vectors to search; give at least one')
   await finishSearch(search, [], { mode: 'compared' }, result, first, { signal })
   return seen * nq
-}
-
-const TILE_ROWS = 512 // vectors of one work item
-
-/** All pairs, in items small enough that threads do not wait for each other. */
-function tiles(store: Store, dim: number, count: number, queries: number, nq: number): ScanVisit[] {
-  const visits: ScanVisit[] = []
-  const most = Math.min(256, Math.max(16, Math.floor(PACKED_BYTES / (dim * 4)) & ~3))
-  for (let from = 0; from < count; from += TILE_ROWS) {
-    for (let q = 0; q < nq; q += most) {
-      visits.push({
-        store,
-        from,
-        to: Math.min(from + TILE_ROWS, count),
-        queries: queries + q * 4,
-        near: 0,
-        share: 0,
-        apart: 0,
-        count: Math.min(most, nq - q),
-      })
-    }
-  }
-  return visits
 }
 
 function rowsOf(matrix: Matrix, first: number, last: number): Matrix {

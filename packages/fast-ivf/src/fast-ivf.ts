@@ -2,6 +2,7 @@ import { closedOnFailure } from './engine/closing.js'
 import { toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { IvfError } from './errors.js'
 import { InvertedFile } from './inverted-file.js'
+import type { Rescore } from './ivf/rows.js'
 import { type FastIVFOptions, originalPlan, type SearchOptions, searchSettings, storedOptions } from './ivf-options.js'
 import type { AddOptions, OpenOptions } from './life-options.js'
 import type { Id } from './options.js'
@@ -74,6 +75,10 @@ export class FastIVF<I extends Id = number> extends InvertedFile<I> {
    */
   train(vectors: Vectors | VectorBatches, options: AddOptions<I> = {}): Promise<void> {
     return this.trainOn(vectors, options)
+  }
+
+  protected usualRescore(): Rescore {
+    return { kind: 'none' }
   }
 
   /**

@@ -1,3 +1,4 @@
+import { Calibrated } from './calibrated.js'
 import { closedOnFailure } from './engine/closing.js'
 import type { Engine } from './engine/engine.js'
 import { checkFinite, chunkRows } from './engine/load.js'
@@ -21,11 +22,12 @@ import { nameRows, readIds } from './ivf/ids.js'
 import { createModel } from './ivf/make-model.js'
 import type { OptimizeReport } from './ivf/optimize.js'
 import type { Keep } from './ivf/originals.js'
-import { type SearchSettings, searchSegments } from './ivf/search.js'
+import type { Rescore } from './ivf/rows.js'
+import { searchSegments } from './ivf/search.js'
 import { pinned, type Selection } from './ivf/selection.js'
 import type { TrainPlan } from './ivf/train.js'
 import { vectorOf } from './ivf/vectors.js'
-import { rowFilter, type SearchFilter } from './ivf-options.js'
+import { checkRecall, rowFilter, type SearchFilter, type SearchTold } from './ivf-options.js'
 import type {
   AddOptions,
   EntriesOptions,
@@ -37,6 +39,7 @@ import type {
 import { Living } from './living.js'
 import type { Id, IdList, LongCallOptions, Metric } from './options.js'
 import { Projection } from './projection.js'
+import type { CalibrateOptions, CalibrationReport } from './recall-options.js'
 import type { SearchResult } from './result.js'
 import type { IndexFile } from './saved/file.js'
 import type { StoredContents } from './saved/stored.js'
@@ -63,8 +66,10 @@ export abstract class InvertedFile<I extends Id = number> {
   readonly #living: Living
   readonly #runtime: LifeOptions
   readonly #compactAt: number
+  readonly #calibrated = new Calibrated()
   #nprobe = 1
   #ratioThreshold = 0
+  #recall: number | undefined
 
   /** @throws IvfError ERR_ARGUMENT, ERR_DIM */
   protected constructor(plan: IvfPlan, runtime: LifeOptions) {
@@ -100,6 +105,24 @@ export abstract class InvertedFile<I extends Id = number> {
 
   set ratioThreshold(value: number) {
     this.#ratioThreshold = checkNumber('ratioThreshold', value, 0, 1)
+  }
+
+  /**
+   * Default of the search option, which nprobe, a ratio or a way to rescore of a search overrule; undefined: searches
+   * visit nprobe cells. From .5 to 1.
+   */
+  get recall(): number | undefined {
+    return this.#recall
+  }
+
+  set recall(value: number | undefined) {
+    this.#recall = value === undefined ? undefined : checkRecall(value)
+  }
+
+  /** What asking for a recall delivers; undefined before `calibrate`, and when cells have changed since. */
+  get calibration(): CalibrationReport | undefined {
+    const { contents } = this.#living
+    return contents && this.#calibrated.report(contents)
   }
 
   get trained(): boolean {
@@ -270,6 +293,25 @@ export abstract class InvertedFile<I extends Id = number> {
   }
 
   /**
+   * Learns how a recall is had with the least work (`search` with `recall`), and certifies it on queries that nothing
+   * was learned from. Searches and writes may run meanwhile.
+   *
+   * For each query, cells are visited that can be expected to hold more than a share of its neighbours. What share that
+   * is follows, by a table that falls monotonically, from the rank of the cell and from how far its vectors seem to be
+   * beyond the k-th nearest, once the nearest cells have been visited. `IvfIndex.build` calibrates by itself.
+   *
+   * @throws IvfError ERR_NOT_TRAINED, ERR_EMPTY, ERR_ARGUMENT, ERR_DIM, ERR_NOT_FINITE, ERR_TOO_FEW, ERR_ID;
+   *   ERR_UNSUPPORTED when only projected vectors are stored; the signal's reason
+   */
+  calibrate(options: CalibrateOptions<I> = {}): Promise<CalibrationReport> {
+    return this.#living.read(async (contents) => {
+      const { calibrateIndex } = await import('./calibrate-index.js')
+      const found = await calibrateIndex(contents, options, { usual: this.usualRescore(), seed: this.#plan.seed })
+      return this.#calibrated.keep(contents, found)
+    })
+  }
+
+  /**
    * Writes the index to a file, all of it: what it learned, vectors, ids. A path gets its file only when that is whole:
    * it is written beside and takes the place of an older one at the end. The index may be searched and written to
    * meanwhile; the file holds it as it was.
@@ -391,17 +433,25 @@ export abstract class InvertedFile<I extends Id = number> {
     })
   }
 
-  protected searchWith(queries: Vectors, settings: SearchSettings, options: LongCallOptions): Promise<SearchResult<I>> {
+  /** How candidates are compared when they are. */
+  protected abstract usualRescore(): Rescore
+
+  protected searchWith(queries: Vectors, told: SearchTold, options: LongCallOptions): Promise<SearchResult<I>> {
     return this.#living.readAnywhere(async (contents) => {
       const matrix = toMatrix(queries, this.dim, 'queries')
       options.signal?.throwIfAborted()
       contents.model.engine.noteSearch()
+      const { recall, ...given } = told
+      const plan = recall === undefined ? undefined : await this.#calibrated.plan(contents, given, recall)
+      const settings = plan?.settings ?? given
       if (isStored(contents)) {
         const { searchStored } = await import('./saved/search-stored.js')
         return searchStored<I>(contents, matrix, settings, options)
       }
       const filter = settings.filter && pinned(contents, settings.filter)
-      return nameRows<I>(await searchSegments(contents, matrix, { ...settings, filter }, options), contents.ids)
+      const found = await searchSegments(contents, matrix, { ...settings, filter }, options)
+      if (plan?.flat !== undefined) found.recallEstimate = new Float32Array(found.nq).fill(plan.flat)
+      return nameRows<I>(found, contents.ids)
     })
   }
 

@@ -161,6 +161,10 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
     return { face: 'IvfIndex', spec: this.spec, options: storedOptions({ rescoreFactor, epsilon }) }
   }
 
+  protected usualRescore(): Rescore {
+    return rescoring({}, this.#rescoring)
+  }
+
   /**
    * The k nearest vectors of each query, nearest first, among the cells it visits. With fewer than k vectors there
    * the counts are lower.

@@ -39,6 +39,13 @@ export interface SearchOptions<I extends Id = number> extends LongCallOptions {
   nprobe?: number
   ratioThreshold?: number
   /**
+   * The share of the true k nearest that is to be found on average, from .5 to 1: each query visits as many cells as it
+   * needs, and candidates are compared as far as it takes; `recallEstimate` of the result tells what each query can
+   * expect. In place of nprobe, ratioThreshold and rescoring. Needs `calibrate`, which `IvfIndex.build` does. With a
+   * filter, and where cells stay in a file, all queries visit equally many cells, and nothing is estimated.
+   */
+  recall?: number
+  /**
    * Only these vectors may be answers: a set or array of ids, or what tells by its id whether a vector may. Cells are
    * visited until enough of them were met; where they are few, they are compared directly. A set or function is looked
    * through by each call: for many calls, `select` does it once.
@@ -103,18 +110,43 @@ export function checkMetric(metric: Metric | undefined): Metric {
   return checkOneOf('metric', metric ?? 'cosine', METRICS)
 }
 
+/** What a search is told; `recall`: how much of it is to be chosen so that this much is found. */
+export type SearchTold = SearchSettings & { recall: number | undefined }
+
+/** What says how much is looked at, each in its own way. */
+const BY_HAND = [
+  'nprobe',
+  'ratioThreshold',
+  'rescore',
+  'rescoreFactor',
+  'epsilon',
+  'rescoreNumSamples',
+  'sort',
+  'confidence',
+] as const
+
 /** What a search is told beside its rescoring. @throws IvfError ERR_ARGUMENT */
 export function searchSettings<I extends Id>(
   index: InvertedFile<I>,
-  options: SearchOptions<I>,
+  options: SearchOptions<I> & { [name in (typeof BY_HAND)[number]]?: unknown },
   k: number,
-): Omit<SearchSettings, 'rescore' | 'confidence'> {
+): Omit<SearchTold, 'rescore' | 'confidence'> {
+  const named = BY_HAND.find((name) => options[name] !== undefined)
+  if (options.recall !== undefined && named) {
+    throw new IvfError('ERR_ARGUMENT', `recall and ${named} both say how much is looked at; give one of them`)
+  }
   return {
     k: checkInteger('k', options.k ?? k, 1, 0xffffff),
+    recall: options.recall === undefined ? (named ? undefined : index.recall) : checkRecall(options.recall),
     nprobe: checkInteger('nprobe', options.nprobe ?? index.nprobe, 1, index.nlist),
     ratioThreshold: checkNumber('ratioThreshold', options.ratioThreshold ?? index.ratioThreshold, 0, 1),
     filter: options.filter === undefined ? undefined : rowFilter(options.filter),
   }
+}
+
+/** @throws IvfError ERR_ARGUMENT */
+export function checkRecall(value: unknown): number {
+  return checkNumber('recall', value, 0.5, 1)
 }
 
 /** @throws IvfError ERR_ARGUMENT */

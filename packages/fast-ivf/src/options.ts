@@ -14,9 +14,22 @@ export type IdList<I extends Id = Id> = readonly I[] | (I extends number ? Array
 export interface Progress {
   /**
    * 'train': steps of k-means; 'compress': steps of a learned projection; 'assign': rows given to cells; 'fill': rows
-   * stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells looked at; 'save', 'open': bytes.
+   * stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells looked at; 'truth': pairs
+   * compared; 'calibrate', 'tune': steps; 'save', 'open': bytes.
    */
-  phase: 'train' | 'compress' | 'assign' | 'fill' | 'search' | 'compact' | 'optimize' | 'save' | 'open'
+  phase:
+    | 'train'
+    | 'compress'
+    | 'assign'
+    | 'fill'
+    | 'search'
+    | 'compact'
+    | 'optimize'
+    | 'truth'
+    | 'calibrate'
+    | 'tune'
+    | 'save'
+    | 'open'
   done: number
   total: number
   /** Convergence of k-means: how much still changes from step to step. */

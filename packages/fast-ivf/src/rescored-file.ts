@@ -1,6 +1,7 @@
 import type { VectorBatches, Vectors } from './engine/vectors.js'
 import { checkInteger } from './errors.js'
 import { InvertedFile, type IvfPlan } from './inverted-file.js'
+import type { Rescore } from './ivf/rows.js'
 import { type RescoreOptions, rescoring, type SearchOptions, searchSettings } from './ivf-options.js'
 import type { AddOptions, LifeOptions } from './life-options.js'
 import type { Id } from './options.js'
@@ -45,6 +46,10 @@ export abstract class RescoredFile<I extends Id = number> extends InvertedFile<I
     return this.trainOn(vectors, options)
   }
 
+  protected usualRescore(): Rescore {
+    return this.keep === 'none' ? { kind: 'none' } : { kind: 'factor', factor: USUAL_FACTOR, reorder: true }
+  }
+
   /**
    * The k nearest vectors of each query by what is stored of them, nearest first, among the cells it visits.
    * `rescore: true` compares all k with the vectors themselves; `rescoreFactor: f` takes the k best of the best f · k;
@@ -61,3 +66,6 @@ export abstract class RescoredFile<I extends Id = number> extends InvertedFile<I
     return this.searchWith(queries, { ...searchSettings(this, options, 100), rescore, confidence: false }, options)
   }
 }
+
+/** Of the k wanted, so many times as many are compared where a recall is asked for. */
+const USUAL_FACTOR = 4

@@ -46,6 +46,11 @@ export class SearchResult<I extends Id = number> {
    * estimates. The best of many estimates err to the near side, so with few bits it is too high: compare, do not add up.
    */
   confidences: Float32Array | undefined
+  /**
+   * nq with the search option `recall`: the share of the true k nearest that each query can be expected to have found,
+   * from 0 to 1; NaN where there is nothing to find. Right on average, as far as queries are like those of calibration.
+   */
+  recallEstimate: Float32Array | undefined
   /** What the search cost over all queries; the same on every machine and any number of threads. */
   readonly work: Readonly<Work>
 

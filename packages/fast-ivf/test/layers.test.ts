@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 /** The files beside the folders ('.') are entries, above them all, except those that everybody may import. */
 const LAYERS: Record<string, number> = {
   ...{ engine: 0, platform: 0, clustering: 1, algebra: 2, projections: 3, quantizers: 3, ivf: 4 },
-  ...{ storage: 5, threads: 5, filter: 5, formats: 6, faiss: 6, saved: 6, '.': 7, collection: 8 },
+  ...{ storage: 5, threads: 5, filter: 5, recall: 5, formats: 6, faiss: 6, saved: 6, '.': 7, collection: 8 },
 }
 const FOR_ALL = ['errors.ts', 'options.ts', 'result.ts', 'generated/kernels.ts']
 

@@ -1,7 +1,7 @@
 import type { Id } from '../options.js'
 import type { SearchResult } from '../result.js'
 import type { Model } from './model.js'
-import type { Segment } from './segment.js'
+import { cellOf, type Segment } from './segment.js'
 import { type Probes, project } from './visits.js'
 
 const SIGMA = 2 // which factor of a code tells its error
@@ -75,15 +75,4 @@ function segmentOf(segments: readonly Segment[], slot: number): [Segment, number
     own -= segment.count
   }
   throw new Error(`no slot ${slot}`)
-}
-
-/** The cell of a slot: the last that starts at or before it and is not empty. */
-function cellOf(starts: Uint32Array, slot: number): number {
-  let [low, high] = [0, starts.length - 2]
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if ((starts[middle] as number) <= slot) low = middle
-    else high = middle - 1
-  }
-  return low
 }

@@ -2,6 +2,7 @@ import type { Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import { createFlat } from '../quantizers/flat/flat.js'
 import type { SearchResult } from '../result.js'
+import { allPairs, placeSearching } from './all-pairs.js'
 import type { Allowed } from './allowed.js'
 import { bitsOf, countBits } from './bits.js'
 import type { QueryRows } from './choose.js'
@@ -12,7 +13,6 @@ import type { Model } from './model.js'
 import { beginSearch, scan } from './scan.js'
 import { type Segment, withMask } from './segment.js'
 import { canReadVectors, readVectors } from './vectors.js'
-import { VISIT_QUERIES } from './visits.js'
 
 /** Fetching a vector from where it lies takes as long as comparing it so many times. */
 const FETCH = 4
@@ -22,8 +22,6 @@ const AS_LONG = 1.5
 const MOVE = 4
 /** What is brought together is scanned in so little time that more cells than otherwise are visited. */
 const MORE = -0.2
-/** Vectors of one work item. */
-const TILE = 512
 
 /** Whether comparing with all that is allowed takes less time than visiting cells. */
 export function worthMatching(
@@ -104,25 +102,13 @@ export async function searchMatches(
     engine.ints(rows + at * 4, slots.length).set(slots.map((slot) => numbers[slot] as number))
     filled += slots.length
   }
-  // A zero query has no cosine with anything.
-  const lengths = engine.floats(norms, nq)
-  const searching = Uint32Array.from({ length: nq }, (_, q) => q).filter((q) => metric !== 'cosine' || lengths[q] !== 0)
-  const visitors = scratch.alloc(Math.max(1, searching.length) * 4)
-  engine.ints(visitors, searching.length).set(searching)
+  const searching = placeSearching(scratch, metric, { norms, nq })
   const cost = count * nq * dim
   const prepared = await quantizer.prepare(scratch, queries, nq, { signal })
   const shape = { metric, dim, quantizer, exact: true, prepared, k: Math.min(k, count), nq, queries, norms, cost }
   const search = await beginSearch(scratch, shape)
   const store = { codes, originals: undefined, rows, mask: 0, slot: 0 }
-  const visits = []
-  for (let from = 0; from < count; from += TILE) {
-    for (let q = 0; q < searching.length; q += VISIT_QUERIES) {
-      const group = { queries: visitors + q * 4, near: 0, share: 0, apart: 0 }
-      const size = Math.min(VISIT_QUERIES, searching.length - q)
-      visits.push({ store, from, to: Math.min(from + TILE, count), ...group, count: size })
-    }
-  }
-  await scan(search, visits, { signal })
+  await scan(search, allPairs(store, dim, [0, count], searching), { signal })
   await finishSearch(search, [store], { mode: 'estimates' }, result, first, { signal })
-  return count * searching.length
+  return count * searching.nq
 }

@@ -20,6 +20,21 @@ export type Rescore =
   /** Those whose estimate, less epsilon standard errors, may still beat the k-th; `given`: the caller says how many. */
   | { kind: 'bound'; epsilon: number; given?: boolean }
 
+/** Says, once each query's nearest cells have been visited, which others it visits. */
+export interface StoppingRule {
+  /** So many cells every query visits. */
+  readonly wave: number
+  /** Neighbours that it looks for; heaps have room for as many. */
+  readonly k: number
+  /** Vectors that a query is likely to be compared with: decides where it runs. */
+  readonly vectors: number
+  /**
+   * Moves the cells that are worth a visit behind those of the wave, in their order, and sets `used`. The heaps are
+   * merged into the first lane's. Returns the recall that each query can expect.
+   */
+  decide(search: Search, probes: Probes): Float32Array
+}
+
 /** How rows are searched for: nothing is optional below the edge. */
 export interface RowSettings {
   /** Places of each heap. */
@@ -29,6 +44,8 @@ export interface RowSettings {
   rescore: Rescore
   /** Only these may be answers; more cells are visited where they are few. */
   allowed?: Allowed | undefined
+  /** Stops before nprobe cells. */
+  rule?: StoppingRule | undefined
 }
 
 /** Heaps of candidates, not yet merged over the lanes, and what their slots mean. */
@@ -36,6 +53,8 @@ export interface Candidates {
   search: Search
   stores: Store[]
   probes: Probes
+  /** With a rule, nq: the recall that each query can expect. */
+  expected: Float32Array | undefined
   /** What it took. */
   work: { vectors: number; cells: number; rescored: number }
 }
@@ -51,7 +70,7 @@ export async function searchRows(
   model: Model,
   segments: readonly Segment[],
   queries: Queries,
-  { k, nprobe, ratioThreshold, rescore, allowed }: RowSettings,
+  { k, nprobe, ratioThreshold, rescore, allowed, rule }: RowSettings,
   { signal }: RunOptions,
   onItems?: (done: number, total: number) => void,
 ): Promise<Candidates> {
@@ -65,29 +84,56 @@ export async function searchRows(
   const stores = storesOf(segments, placeMasks(scratch, segments, allowed))
   // The nearest cells first, so that limits are tight for the rest.
   const ranks = bounded ? [0, 1, FIRST_WAVE] : [0, FIRST_WAVE]
-  const groups = visitsOf(segments, stores, placePairs(scratch, model, probes, ranks), allowed)
-  const waves = bounded ? groups : [groups.flat()]
-  const items = waves.reduce((sum, wave) => sum + wave.length, 0)
-  let vectors = 0
-  for (const wave of waves) for (const visit of wave) vectors += (visit.to - visit.from) * visit.count
-  const cost = vectors * quantizer.scan.cost
+  const first = rule ? { ...probes, used: probes.used.map((used) => Math.min(used, rule.wave)) } : probes
+  const nearest = wavesOf(first, ranks)
+  let vectors = scoredBy(nearest)
+  const cost = (rule ? nq * rule.vectors : vectors) * quantizer.scan.cost
   const compared = { queries: given.rows, norms: coded.norms }
   const search = await beginSearch(scratch, { metric, dim, quantizer, exact, prepared, k, nq, ...compared, cost })
-  const bound = bounded ? boundOf(search, rescore.epsilon) : undefined
-  let scanned = 0
-  for (const [i, wave] of waves.entries()) {
-    if (wave.length === 0) continue
-    if (i > 0 && bound) await updateLimits(search, bound.limits, { signal })
-    const done = scanned
-    await scan(search, wave, { signal, ...(onItems && { onItems: (n: number) => onItems(done + n, items) }) }, bound)
-    scanned += wave.length
+  const limits = bounded || rule ? scratch.alloc(nq * 4) : 0
+  const bound = bounded ? boundOf(search, limits, rescore.epsilon) : undefined
+  let [scanned, items] = [0, itemsOf(nearest)]
+  await visit(nearest, rule ? undefined : onItems)
+  let expected: Float32Array | undefined
+  if (rule) {
+    await updateLimits(search, limits, { signal })
+    expected = rule.decide(search, probes)
+    const rest = wavesOf(probes, [rule.wave])
+    vectors += scoredBy(rest)
+    items += itemsOf(rest)
+    await visit(rest, onItems)
   }
   const cells = probes.used.reduce((sum, used) => sum + used, 0)
-  return { search, stores, probes, work: { vectors, cells, rescored: bound ? comparedOf(search, bound) : 0 } }
+  const work = { vectors, cells, rescored: bound ? comparedOf(search, bound) : 0 }
+  return { search, stores, probes, expected, work }
+
+  function wavesOf(chosen: Probes, from: readonly number[]): ScanVisit[][] {
+    const groups = visitsOf(segments, stores, placePairs(scratch, model, chosen, from), allowed)
+    return bounded ? groups : [groups.flat()]
+  }
+
+  async function visit(waves: readonly ScanVisit[][], told: typeof onItems): Promise<void> {
+    for (const [i, wave] of waves.entries()) {
+      if (wave.length === 0) continue
+      if (i > 0 && bound) await updateLimits(search, bound.limits, { signal })
+      const done = scanned
+      await scan(search, wave, { signal, ...(told && { onItems: (n: number) => told(done + n, items) }) }, bound)
+      scanned += wave.length
+    }
+  }
 }
 
-function boundOf({ scratch, nq, lanes, k }: Search, epsilon: number): Bound {
-  const limits = scratch.alloc(nq * 4)
+function itemsOf(waves: readonly ScanVisit[][]): number {
+  return waves.reduce((sum, wave) => sum + wave.length, 0)
+}
+
+function scoredBy(waves: readonly ScanVisit[][]): number {
+  let vectors = 0
+  for (const wave of waves) for (const { from, to, count } of wave) vectors += (to - from) * count
+  return vectors
+}
+
+function boundOf({ scratch, nq, lanes, k }: Search, limits: number, epsilon: number): Bound {
   const compared = scratch.zeros(16 * lanes)
   scratch.engine.floats(limits, nq).fill(Number.POSITIVE_INFINITY)
   return { limits, epsilon, compared, seeds: SEEDS * k }

@@ -30,11 +30,12 @@ export async function searchSegments(
   const { signal } = options
   const work = { vectors: 0, cells: 0, rescored: 0 }
   const result = new SearchResult(queries.rows, settings.k, work)
+  if (rows.rule) result.recallEstimate = new Float32Array(queries.rows)
   const matches = filter && (await import('./matches.js'))
   const allowed = filter && (await (await import('./allowed.js')).allow(contents, filter, engine.pace(signal)))
   const size = allowed?.count ?? contents.size
   // No query has more answers than there are vectors.
-  const wanted = Math.ceil(settings.k * (rescore.kind === 'factor' ? rescore.factor : 1))
+  const wanted = Math.ceil(Math.max(settings.k, rows.rule?.k ?? 0) * (rescore.kind === 'factor' ? rescore.factor : 1))
   const k = Math.max(1, Math.min(wanted, size))
   const block = queriesPerBlock(model, nprobe, k)
   const asked = { nq: queries.rows, nprobe, k: settings.k }
@@ -75,6 +76,7 @@ export async function searchSegments(
       { signal },
       onItems,
     )
+    if (found.expected) result.recallEstimate?.set(found.expected, from)
     const finish = finishOf(rescore)
     // Slots become ids here, unless errors are wanted, which are the slots' own.
     const answered = await finishSearch(found.search, confidence ? [] : found.stores, finish, result, from, { signal })

@@ -126,6 +126,17 @@ export function rangeOf({ starts }: Segment, cell: number): Uint32Array {
   return Uint32Array.from({ length: (starts[cell + 1] as number) - first }, (_, i) => first + i)
 }
 
+/** The cell of a slot: the last that starts at or before it and is not empty. */
+export function cellOf(starts: Uint32Array, slot: number): number {
+  let [low, high] = [0, starts.length - 2]
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if ((starts[middle] as number) <= slot) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
 /** The slots whose vectors are there. */
 export function slotsThere({ engine }: Model, { mask, count }: Segment): Uint32Array {
   if (mask === 0) return Uint32Array.from({ length: count }, (_, slot) => slot)

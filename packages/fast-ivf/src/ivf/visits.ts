@@ -58,7 +58,8 @@ export function withinRatio(distances: Float32Array, norm: number, metric: Metri
 }
 
 /**
- * Groups what queries visit by cell, in waves: wave w holds the ranks ranks[w] … ranks[w + 1] of each query's cells.
+ * Groups what queries visit by cell, in waves: wave w holds the ranks ranks[w] … ranks[w + 1] of each query's cells;
+ * those before ranks[0] have been visited already.
  * `centroidNorms`: squared norms of the centroids where distances do not hold them (ip and cosine).
  */
 export function groupByCell(
@@ -68,7 +69,8 @@ export function groupByCell(
   centroidNorms: Float32Array | undefined,
 ): Pairs {
   const { nprobe, cells, distances, used, norms, rounded } = probes
-  const size = used.reduce((sum, count) => sum + count, 0)
+  const first = ranks[0] as number
+  const size = used.reduce((sum, count) => sum + Math.max(0, count - first), 0)
   const order = size < nlist ? sorted(probes, nlist, ranks, size) : counted(probes, nlist, ranks, size)
   const queries = new Uint32Array(size)
   const near = new Float32Array(size)
@@ -116,7 +118,7 @@ export function project(
 
 function waveOf(ranks: readonly number[], rank: number): number {
   let wave = ranks.length - 1
-  while ((ranks[wave] as number) > rank) wave--
+  while (wave > 0 && (ranks[wave] as number) > rank) wave--
   return wave
 }
 
@@ -131,7 +133,7 @@ function sorted(
   const places = nq * nprobe
   let filled = 0
   for (let q = 0; q < nq; q++) {
-    for (let rank = 0; rank < (used[q] as number); rank++) {
+    for (let rank = ranks[0] as number; rank < (used[q] as number); rank++) {
       const pair = q * nprobe + rank
       keys[filled++] = (waveOf(ranks, rank) * nlist + (cells[pair] as number)) * places + pair
     }
@@ -149,7 +151,7 @@ function counted(
   const wave = Uint32Array.from({ length: nprobe }, (_, rank) => waveOf(ranks, rank) * nlist)
   const ends = new Uint32Array(ranks.length * nlist + 1)
   for (let q = 0; q < nq; q++) {
-    for (let rank = 0; rank < (used[q] as number); rank++) {
+    for (let rank = ranks[0] as number; rank < (used[q] as number); rank++) {
       const key = (wave[rank] as number) + (cells[q * nprobe + rank] as number) + 1
       ends[key] = (ends[key] as number) + 1
     }
@@ -157,7 +159,7 @@ function counted(
   for (let key = 1; key < ends.length; key++) ends[key] = (ends[key] as number) + (ends[key - 1] as number)
   const order = new Uint32Array(size)
   for (let q = 0; q < nq; q++) {
-    for (let rank = 0; rank < (used[q] as number); rank++) {
+    for (let rank = ranks[0] as number; rank < (used[q] as number); rank++) {
       const pair = q * nprobe + rank
       const key = (wave[rank] as number) + (cells[pair] as number)
       const at = ends[key] as number

@@ -1,0 +1,174 @@
+import type { Contents } from '../ivf/contents.js'
+import type { Rescore } from '../ivf/rows.js'
+import { type Curve, THRESHOLDS } from './curve.js'
+import { WAVES } from './observe.js'
+import type { Table } from './table.js'
+
+/** What calibration found of an index: how a recall is had with the least work. Never changed. */
+export interface Calibration {
+  /** nlist: mean squared distance of a cell's vectors from its centroid. */
+  readonly spreads: Float32Array
+  /** By k, ascending. */
+  readonly rules: readonly Rules[]
+  /** Queries that the curves were followed with. */
+  readonly queries: number
+  /** How likely it is that queries like these find, on average, at least what they ask for. */
+  readonly confidence: number
+  /** Vectors there were. */
+  readonly size: number
+}
+
+/** How the k nearest are found. */
+export interface Rules {
+  readonly k: number
+  /** Ways to rescore, each surer than the one before, and what each costs. */
+  readonly levels: readonly Level[]
+  /** Share of the neighbours that are in the nearest cells: one, two, … of them. */
+  readonly byRank: Float32Array
+  /** Per wave (of WAVES) a table, and what comes of it. */
+  readonly variants: readonly { readonly wave: number; readonly table: Table; readonly curve: Curve }[]
+}
+
+/** A way to rescore. */
+export interface Level {
+  readonly rescore: Rescore
+  /** Candidates compared exactly per query. */
+  readonly compared: number
+  /** Recall when every cell is visited, and its standard deviation. */
+  readonly recall: number
+  readonly deviation: number
+}
+
+/** Which cells are visited. */
+export interface ByTable {
+  readonly variant: Rules['variants'][number]
+  /** Which of THRESHOLDS. */
+  readonly step: number
+  /** Which of the levels. */
+  readonly level: number
+  /** Cells that each query would have to visit for the same. */
+  readonly fixed: number
+}
+
+/** How a recall is had. */
+export interface Choice {
+  readonly level: Level
+  /** Undefined: every cell is visited. */
+  readonly by: ByTable | undefined
+  readonly k: number
+  /** Mean recall on the queries of calibration, and its standard error. */
+  readonly recall: number
+  readonly error: number
+  /** Vectors scored per query. */
+  readonly vectors: number
+  readonly cells: number
+}
+
+/** Comparing a candidate exactly takes as long as so many multiply-adds per component. */
+const FETCH = 4
+/** Visiting everything is worth it from this much of the work on: nothing is chosen then, and groups are whole. */
+const WHOLE = 0.7
+
+/** The rules that serve k: those of the least k that is not less. */
+export function rulesFor({ rules }: Calibration, k: number): Rules | undefined {
+  return rules.find((one) => one.k >= k)
+}
+
+/** The way to this recall that takes the least work; undefined when it cannot be had. */
+export function choose(
+  { model, size }: Contents,
+  calibration: Calibration,
+  rules: Rules,
+  target: number,
+): Choice | undefined {
+  const { queries, confidence } = calibration
+  const { quantizer, dim, nlist } = model
+  const margin = quantileOf(confidence) / Math.sqrt(Math.max(1, queries))
+  const sure = (recall: number, deviation: number): boolean => recall - margin * deviation >= target
+  const costOf = (vectors: number, { compared }: Level): number =>
+    vectors * quantizer.scan.cost + compared * dim * FETCH
+  let best: Choice | undefined
+  let least = Number.POSITIVE_INFINITY
+  const offer = (cost: number, choice: Choice): void => {
+    if (cost >= least) return
+    least = cost
+    best = choice
+  }
+  // What is measured is scaled to what is there now.
+  const grown = size / Math.max(1, calibration.size)
+  const fixed = (recall: number, level: Level): number => {
+    const nprobe = rules.byRank.findIndex((share) => share * level.recall >= recall)
+    return nprobe < 0 ? nlist : nprobe + 1
+  }
+  for (const [i, level] of rules.levels.entries()) {
+    for (const variant of rules.variants) {
+      const { recall, deviation, vectors, cells } = variant.curve
+      const [means, spreads] = [recall[i] as Float32Array, deviation[i] as Float32Array]
+      const step = means.findIndex((mean, j) => sure(mean, spreads[j] as number))
+      if (step < 0) continue
+      offer(costOf((vectors[step] as number) * grown, level), {
+        ...{
+          level,
+          by: { variant, step, level: i, fixed: fixed(means[step] as number, level) },
+          k: rules.k,
+          recall: means[step] as number,
+        },
+        error: (spreads[step] as number) / Math.sqrt(queries),
+        vectors: (vectors[step] as number) * grown,
+        cells: cells[step] as number,
+      })
+    }
+    if (!sure(level.recall, level.deviation)) continue
+    offer(costOf(size, level) * WHOLE, {
+      ...{ level, by: undefined, k: rules.k, recall: level.recall, error: level.deviation / Math.sqrt(queries) },
+      ...{ vectors: size, cells: nlist },
+    })
+  }
+  return best
+}
+
+/** The most that may be asked for. */
+export function highest({ queries, confidence }: Calibration, { levels }: Rules): number {
+  const margin = quantileOf(confidence) / Math.sqrt(Math.max(1, queries))
+  return Math.max(...levels.map(({ recall, deviation }) => recall - margin * deviation))
+}
+
+/** The threshold of a choice, and how the table's expectation becomes recall. */
+export function ruleNumbers({ by }: Choice): {
+  wave: number
+  threshold: number
+  most: number
+  scale: number
+  tail: number
+} {
+  if (!by) throw new Error('every cell is visited')
+  const { variant, step, level } = by
+  const { told, recall, most, tail } = variant.curve
+  return {
+    wave: WAVES[variant.wave] as number,
+    threshold: THRESHOLDS[step] as number,
+    most: most[step] as number,
+    scale: ((recall[level] as Float32Array)[step] as number) / Math.max(1e-6, told[step] as number),
+    tail: tail[step] as number,
+  }
+}
+
+/** x for which a standard normal variable is below x with this probability, to 1e-6 (by halving). */
+export function quantileOf(probability: number): number {
+  let [low, high] = [-8, 8]
+  for (let i = 0; i < 48; i++) {
+    const middle = (low + high) / 2
+    if (normal(middle) < probability) low = middle
+    else high = middle
+  }
+  return (low + high) / 2
+}
+
+/** Simpson's rule on the density: no table of constants. */
+function normal(x: number): number {
+  const steps = 256
+  const h = x / steps
+  let sum = 1 + Math.exp((-x * x) / 2)
+  for (let i = 1; i < steps; i++) sum += (i % 2 ? 4 : 2) * Math.exp((-i * h * i * h) / 2)
+  return 0.5 + (sum * h) / 3 / Math.sqrt(2 * Math.PI)
+}

@@ -1,0 +1,160 @@
+import type { Metric } from '../options.js'
+import { NONE } from './held-out.js'
+import type { CellShapes } from './nearness.js'
+import { nearnessOf, type Observed, WAVES } from './observe.js'
+import { BINS, binOf, rankBins, type Table } from './table.js'
+
+/** Thresholds of a cell's expected share, from which on it is visited: falling, so that work and recall rise. */
+export const THRESHOLDS: readonly number[] = Array.from({ length: 192 }, (_, i) => 10 ** (-6.5 * (i / 191)))
+
+/** What searching by a table comes to at each threshold, on average over queries it has not seen. */
+export interface Curve {
+  /** Vectors scored per query. */
+  readonly vectors: Float32Array
+  /** Cells visited per query. */
+  readonly cells: Float32Array
+  /** Cells that must be chosen for a query, so that hardly one is missed. */
+  readonly most: Float32Array
+  /** The recall that the table expects. */
+  readonly told: Float32Array
+  /** What share of the neighbours the table expects beyond `most`. */
+  readonly tail: Float32Array
+  /** Of each way to rescore: the recall, and how it varies from query to query (standard deviation). */
+  readonly recall: readonly Float32Array[]
+  readonly deviation: readonly Float32Array[]
+}
+
+/** Of the cells visited, so many may be beyond those that are chosen. */
+const MISSED = 1e-2
+
+export interface CurveSettings {
+  metric: Metric
+  shapes: CellShapes
+  /** Vectors of each cell. */
+  sizes: ArrayLike<number>
+  /** Which of WAVES. */
+  wave: number
+  k: number
+  /** True neighbours that are known of each query; at least k. */
+  places: number
+  /** Of each way to rescore: nq × places, 1 where a neighbour is found once its cell is visited. */
+  kept: readonly Uint8Array[]
+}
+
+/** Follows queries from … to through all thresholds. */
+export function followCurve(
+  observed: Observed,
+  table: Table,
+  [from, to]: readonly [number, number],
+  { metric, shapes, sizes, wave, k, places, kept }: CurveSettings,
+): Curve {
+  const { ranks, cells, found } = observed
+  const first = Math.min(WAVES[wave] as number, ranks)
+  const bins = rankBins(ranks)
+  const steps = THRESHOLDS.length
+  const step = stepsOf(table)
+  const z = new Float64Array(ranks)
+  const entered = new Int32Array(ranks)
+  const sums = { vectors: zeros(), cells: zeros(), told: zeros() }
+  const recall = kept.map(zeros)
+  const squares = kept.map(zeros)
+  const farthest = Array.from({ length: steps }, () => new Uint32Array(ranks + 1))
+  const own = { vectors: zeros(), cells: zeros(), told: zeros(), hits: kept.map(zeros) }
+  const mass = new Float64Array(ranks)
+  let counted = 0
+  for (let q = from; q < to; q++) {
+    const neighbours = found.subarray(q * places, q * places + k)
+    const wanted = neighbours.reduce((sum, rank) => sum + (rank === NONE ? 0 : 1), 0)
+    if (wanted === 0) continue
+    counted++
+    nearnessOf(observed, metric, shapes, q, wave, { k, places }, z)
+    for (const list of [own.vectors, own.cells, own.told, ...own.hits]) list.fill(0)
+    let all = 0
+    for (let rank = 0; rank < ranks; rank++) {
+      const at = (bins[rank] as number) * BINS + binOf(table, z[rank] as number)
+      const share = table.shares[at] as number
+      const enters = rank < first ? 0 : (step[at] as number)
+      entered[rank] = enters
+      all += share
+      mass[rank] = (mass[rank] as number) + share
+      if (enters >= steps) continue
+      own.vectors[enters] = (own.vectors[enters] as number) + (sizes[cells[q * ranks + rank] as number] as number)
+      own.cells[enters] = (own.cells[enters] as number) + 1
+      own.told[enters] = (own.told[enters] as number) + share
+      const far = farthest[enters] as Uint32Array
+      far[rank] = (far[rank] as number) + 1
+    }
+    for (const [i, rank] of neighbours.entries()) {
+      if (rank >= ranks) continue
+      const enters = entered[rank] as number
+      if (enters >= steps) continue
+      for (const [level, hits] of own.hits.entries()) {
+        hits[enters] = (hits[enters] as number) + ((kept[level] as Uint8Array)[q * places + i] as number) / wanted
+      }
+    }
+    add(sums.vectors, own.vectors)
+    add(sums.cells, own.cells)
+    add(sums.told, own.told, all > 0 ? 1 / all : 0)
+    for (const [level, hits] of own.hits.entries()) {
+      add(recall[level] as Float64Array, hits)
+      addSquares(squares[level] as Float64Array, hits)
+    }
+  }
+  const mean = (list: Float64Array): Float32Array => Float32Array.from(list, (sum) => sum / Math.max(1, counted))
+  const means = recall.map(mean)
+  const most = mostOf(farthest)
+  const beyond = (rank: number): number => mass.subarray(rank).reduce((sum, one) => sum + one, 0) / Math.max(1, counted)
+  return {
+    ...{ vectors: mean(sums.vectors), cells: mean(sums.cells), told: mean(sums.told), most, tail: most.map(beyond) },
+    recall: means,
+    deviation: squares.map((list, level) =>
+      Float32Array.from(list, (sum, i) =>
+        Math.sqrt(Math.max(0, sum / Math.max(1, counted) - ((means[level] as Float32Array)[i] as number) ** 2)),
+      ),
+    ),
+  }
+}
+
+const zeros = (): Float64Array => new Float64Array(THRESHOLDS.length)
+
+/** The first threshold that each share of the table reaches. */
+function stepsOf({ shares }: Table): Uint16Array {
+  return Uint16Array.from(shares, (share) => {
+    const i = THRESHOLDS.findIndex((threshold) => share >= threshold)
+    return i < 0 ? THRESHOLDS.length : i
+  })
+}
+
+/** Adds what has been gathered up to each threshold. */
+function add(sums: Float64Array, own: Float64Array, factor = 1): void {
+  let all = 0
+  for (let i = 0; i < own.length; i++) {
+    all += own[i] as number
+    sums[i] = (sums[i] as number) + all * factor
+  }
+}
+
+function addSquares(sums: Float64Array, own: Float64Array): void {
+  let all = 0
+  for (let i = 0; i < own.length; i++) {
+    all += own[i] as number
+    sums[i] = (sums[i] as number) + all * all
+  }
+}
+
+/** Of each threshold: beyond which rank hardly a visited cell lies. */
+function mostOf(farthest: readonly Uint32Array[]): Float32Array {
+  const ranks = (farthest[0] as Uint32Array).length
+  const visited = new Uint32Array(ranks)
+  return Float32Array.from(farthest, (own) => {
+    let all = 0
+    for (let rank = 0; rank < ranks; rank++) {
+      visited[rank] = (visited[rank] as number) + (own[rank] as number)
+      all += visited[rank] as number
+    }
+    let beyond = 0
+    let rank = ranks
+    while (rank > 1 && beyond + (visited[rank - 1] as number) <= MISSED * all) beyond += visited[--rank] as number
+    return rank
+  })
+}
