@@ -28,7 +28,7 @@ const optimize = /build\/ivf\/(optimize|divide|move|coded-rows)/
 const filter = /build\/ivf\/(allowed|matches)/
 
 /** What only those who ask for a recall need, and those who measure it. */
-const recall = /build\/(recall\/|ivf\/truth|(calibrate|evaluate|explain)-index)/
+const recall = /build\/(recall\/|ivf\/truth|(calibrate|evaluate|explain)-index|tune(-|$|\.))/
 
 const bundle = await rolldown({
   input: {

@@ -39,6 +39,8 @@ import type {
 import { Living } from './living.js'
 import type { Id, IdList, LongCallOptions, Metric } from './options.js'
 import { Projection } from './projection.js'
+import type { Calibration } from './recall/calibration.js'
+import type { HeldOut } from './recall/held-out.js'
 import type { CalibrateOptions, CalibrationReport } from './recall-options.js'
 import type { SearchResult } from './result.js'
 import type { IndexFile } from './saved/file.js'
@@ -308,6 +310,17 @@ export abstract class InvertedFile<I extends Id = number> {
       const { calibrateIndex } = await import('./calibrate-index.js')
       const found = await calibrateIndex(contents, options, { usual: this.usualRescore(), seed: this.#plan.seed })
       return this.#calibrated.keep(contents, found)
+    })
+  }
+
+  /** As `calibrate`, with queries whose nearest are known. @internal */
+  calibrateWith(held: HeldOut, ks: readonly number[], options: LongCallOptions): Promise<Calibration> {
+    return this.#living.read(async (contents) => {
+      const { calibrateWith } = await import('./calibrate-index.js')
+      const known = { usual: this.usualRescore(), seed: this.#plan.seed }
+      const found = await calibrateWith(contents, held, ks, known, options)
+      await this.#calibrated.keep(contents, found)
+      return found
     })
   }
 

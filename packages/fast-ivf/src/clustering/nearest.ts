@@ -74,7 +74,7 @@ function nearest(
       labels,
       distances,
       k,
-      ...lanesOf(scratch, cost, 4 * block * (dim + step * PANEL + 2 * k)),
+      ...lanesOf(scratch, cost, block * (4 * (dim + step * PANEL) + 16 * (k + 1))),
     })
     return engine.run({ kernel, record, count: Math.ceil(count / block) }, { cost, ...options })
   })

@@ -18,6 +18,8 @@ import { projectSample } from './project.js'
 export type Clustering =
   | { kind: 'minibatch'; batchSize: number; tol: number; maxSteps: number }
   | { kind: 'lloyd'; iterations: number; pointsPerCentroid: number }
+  /** They were found before. */
+  | { kind: 'known'; centroids: Float32Array }
 
 /** What a model is made of, and how. */
 export interface TrainPlan extends ModelPlan {
@@ -92,6 +94,7 @@ async function cluster(
   matrix: Matrix,
   options: LongCallOptions,
 ): Promise<Float32Array> {
+  if (clustering.kind === 'known') return clustering.centroids
   const metric = plan.metric === 'cosine' ? 'cosine' : 'l2'
   if (clustering.kind === 'lloyd') {
     const settings = { ...clustering, numCentroids: nlist, metric, seed } as const

@@ -85,8 +85,8 @@ export function choose(
   const { quantizer, dim, nlist } = model
   const margin = quantileOf(confidence) / Math.sqrt(Math.max(1, queries))
   const sure = (recall: number, deviation: number): boolean => recall - margin * deviation >= target
-  const costOf = (vectors: number, { compared }: Level): number =>
-    vectors * quantizer.scan.cost + compared * dim * FETCH
+  const costOf = (vectors: number, { compared }: Level, groups = 1): number =>
+    vectors * quantizer.scan.cost * groups + Math.min(compared, vectors) * dim * FETCH
   let best: Choice | undefined
   let least = Number.POSITIVE_INFINITY
   const offer = (cost: number, choice: Choice): void => {
@@ -119,7 +119,7 @@ export function choose(
       })
     }
     if (!sure(level.recall, level.deviation)) continue
-    offer(costOf(size, level) * WHOLE, {
+    offer(costOf(size, level, WHOLE), {
       ...{ level, by: undefined, k: rules.k, recall: level.recall, error: level.deviation / Math.sqrt(queries) },
       ...{ vectors: size, cells: nlist },
     })

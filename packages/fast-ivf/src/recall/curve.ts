@@ -2,10 +2,26 @@ import type { Metric } from '../options.js'
 import { NONE } from './held-out.js'
 import type { CellShapes } from './nearness.js'
 import { nearnessOf, type Observed, WAVES } from './observe.js'
-import { BINS, binOf, rankBins, type Table } from './table.js'
+import { rankBins, shareAt, type Table } from './table.js'
+
+const STEPS = 256
+/** Thresholds fall to this: hardly any neighbour is beyond. */
+const LAST = 1e-6
+
+function thresholdAt(step: number): number {
+  return Math.fround(LAST ** (step / (STEPS - 1)))
+}
+
+/** The first threshold that a share reaches; STEPS where there is none. */
+function stepOf(share: number): number {
+  const step = Math.max(0, Math.ceil((Math.log(share) / Math.log(LAST)) * (STEPS - 1)))
+  // What rounding has moved by one is moved back.
+  if (step < STEPS && share < thresholdAt(step)) return step + 1
+  return step > 0 && share >= thresholdAt(step - 1) ? step - 1 : Math.min(step, STEPS)
+}
 
 /** Thresholds of a cell's expected share, from which on it is visited: falling, so that work and recall rise. */
-export const THRESHOLDS: readonly number[] = Array.from({ length: 192 }, (_, i) => 10 ** (-6.5 * (i / 191)))
+export const THRESHOLDS: readonly number[] = Array.from({ length: STEPS }, (_, i) => thresholdAt(i))
 
 /** What searching by a table comes to at each threshold, on average over queries it has not seen. */
 export interface Curve {
@@ -17,7 +33,7 @@ export interface Curve {
   readonly most: Float32Array
   /** The recall that the table expects. */
   readonly told: Float32Array
-  /** What share of the neighbours the table expects beyond `most`. */
+  /** What the table expects beyond `most`, as a part of what it expects in cells before that are not visited. */
   readonly tail: Float32Array
   /** Of each way to rescore: the recall, and how it varies from query to query (standard deviation). */
   readonly recall: readonly Float32Array[]
@@ -52,10 +68,9 @@ export function followCurve(
   const first = Math.min(WAVES[wave] as number, ranks)
   const bins = rankBins(ranks)
   const steps = THRESHOLDS.length
-  const step = stepsOf(table)
   const z = new Float64Array(ranks)
   const entered = new Int32Array(ranks)
-  const sums = { vectors: zeros(), cells: zeros(), told: zeros() }
+  const sums = { vectors: zeros(), cells: zeros(), told: zeros(), inside: zeros() }
   const recall = kept.map(zeros)
   const squares = kept.map(zeros)
   const farthest = Array.from({ length: steps }, () => new Uint32Array(ranks + 1))
@@ -71,9 +86,8 @@ export function followCurve(
     for (const list of [own.vectors, own.cells, own.told, ...own.hits]) list.fill(0)
     let all = 0
     for (let rank = 0; rank < ranks; rank++) {
-      const at = (bins[rank] as number) * BINS + binOf(table, z[rank] as number)
-      const share = table.shares[at] as number
-      const enters = rank < first ? 0 : (step[at] as number)
+      const share = shareAt(table, bins[rank] as number, z[rank] as number)
+      const enters = rank < first ? 0 : stepOf(share)
       entered[rank] = enters
       all += share
       mass[rank] = (mass[rank] as number) + share
@@ -95,6 +109,7 @@ export function followCurve(
     add(sums.vectors, own.vectors)
     add(sums.cells, own.cells)
     add(sums.told, own.told, all > 0 ? 1 / all : 0)
+    add(sums.inside, own.told)
     for (const [level, hits] of own.hits.entries()) {
       add(recall[level] as Float64Array, hits)
       addSquares(squares[level] as Float64Array, hits)
@@ -103,9 +118,13 @@ export function followCurve(
   const mean = (list: Float64Array): Float32Array => Float32Array.from(list, (sum) => sum / Math.max(1, counted))
   const means = recall.map(mean)
   const most = mostOf(farthest)
-  const beyond = (rank: number): number => mass.subarray(rank).reduce((sum, one) => sum + one, 0) / Math.max(1, counted)
+  const total = (from: number, to: number): number => mass.subarray(from, to).reduce((sum, one) => sum + one, 0)
+  const tail = most.map((rank, step) => {
+    const left = total(0, rank) - (sums.inside[step] as number)
+    return left > 0 ? total(rank, ranks) / left : 0
+  })
   return {
-    ...{ vectors: mean(sums.vectors), cells: mean(sums.cells), told: mean(sums.told), most, tail: most.map(beyond) },
+    ...{ vectors: mean(sums.vectors), cells: mean(sums.cells), told: mean(sums.told), most, tail },
     recall: means,
     deviation: squares.map((list, level) =>
       Float32Array.from(list, (sum, i) =>
@@ -116,14 +135,6 @@ export function followCurve(
 }
 
 const zeros = (): Float64Array => new Float64Array(THRESHOLDS.length)
-
-/** The first threshold that each share of the table reaches. */
-function stepsOf({ shares }: Table): Uint16Array {
-  return Uint16Array.from(shares, (share) => {
-    const i = THRESHOLDS.findIndex((threshold) => share >= threshold)
-    return i < 0 ? THRESHOLDS.length : i
-  })
-}
 
 /** Adds what has been gathered up to each threshold. */
 function add(sums: Float64Array, own: Float64Array, factor = 1): void {
