@@ -27,57 +27,74 @@ export interface CoarsePlan {
   readonly rows: Float32Array
   /** Cells that the centroids are divided into: super-cells. */
   readonly cells: number
+  /** The share of the centroids that a query is compared with: its last super-cell is the one that reaches it. */
+  readonly share: number
   /** As 8-bit codes, the best compared exactly; else as they are. */
   readonly codes: boolean
 }
 
-/** k-means of centroids: so few points and rounds, since what divides them need not be the best. */
-const SUPER_CELLS = { iterations: 2, pointsPerCentroid: 16, seed: 1 } as const
+/** k-means of centroids: few points and rounds, since what divides them need not be the best. */
+const SUPER_CELLS = { iterations: 4, pointsPerCentroid: 32, seed: 1 } as const
 
 /** A coarse index of these centroids, in memory that `held` lets go of. */
 export async function indexCentroids(
   engine: Engine,
   held: Held,
-  { metric, dim, rows, cells, codes }: CoarsePlan,
+  { metric, dim, rows, cells, share, codes }: CoarsePlan,
   { signal }: LongCallOptions,
 ): Promise<CoarseIndex> {
   const plan = planOf(codes ? 'SQ8' : 'Flat', { opq: undefined })
   if (!plan) throw new Error('the codes of centroids are missing')
   const alloc = (bytes: number): number => held.alloc(bytes)
-  const centers = cells === 1 ? meanOf(rows, dim) : await divided(engine, rows, dim, metric, cells, signal)
   // Queries are normalized already, and even a zero centroid has a distance from everything.
-  const plain = metric === 'cosine' ? 'ip' : metric
-  const panels = (halfNorm: boolean) => panelsOf(engine, alloc, centers, dim, { halfNorm }, signal)
-  // Centroids belong to the nearest center, for inner products too; queries visit those of the largest product.
-  const nearest = await panels(metric !== 'cosine')
-  const visited = metric === 'ip' && cells > 1 ? await panels(false) : nearest
+  const plain = metric === 'l2' ? 'l2' : 'ip'
+  const centers = cells === 1 ? meanOf(rows, dim) : await centersOf(engine, rows, dim, plain, cells, signal)
+  const panels = await panelsOf(engine, alloc, centers, dim, { halfNorm: plain === 'l2' }, signal)
   const quantizer = await plan.train({
     ...{ engine, alloc, metric: plain, dim, centroids: centers, sample: undefined, seed: 1, options: { signal } },
   })
   const model: Model = {
     ...{ engine, metric: plain, dim, width: dim, projection: undefined, nlist: cells, rows: centers, held },
-    ...{ norms: squaredNorms(centers, dim), centroids: nearest },
-    assign: assigningAll(engine, nearest),
-    ...{ choose: cells === 1 ? onlyOne(centers, metric === 'l2') : comparingAll(visited) },
+    ...{ norms: squaredNorms(centers, dim), centroids: panels, assign: assigningAll(engine, panels) },
+    choose: cells === 1 ? onlyOne(centers, plain === 'l2') : comparingAll(panels),
     ...{ quantizer, exact: plan.exact, keep: plan.exact ? 'none' : 'f32' },
   }
   const segment = await buildSegment(model, toMatrix(rows, dim, 'centroids'), 0, { signal })
   held.adopt(segment.held)
-  return { model, segment }
+  return { model: { ...model, reach: reaching(segment, share) }, segment }
 }
 
-/** cells × dim */
-async function divided(
+/** How many cells hold this share of the segment. */
+function reaching({ starts, count }: Segment, share: number): (cells: Uint32Array) => number {
+  return (cells) => {
+    let [met, used] = [0, 0]
+    while (used < cells.length && met < share * count) {
+      const cell = cells[used++] as number
+      met += (starts[cell + 1] as number) - (starts[cell] as number)
+    }
+    return used
+  }
+}
+
+/**
+ * cells × dim: what is in the middle of each super-cell. For products these are directions, all of the centroids' mean
+ * length: of centroids that point the same way the longest has the largest product, wherever queries come from.
+ */
+async function centersOf(
   engine: Engine,
   rows: Float32Array,
   dim: number,
-  metric: Metric,
+  metric: 'ip' | 'l2',
   cells: number,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
   const { trainLloyd } = await import('../clustering/lloyd.js')
-  const settings = { ...SUPER_CELLS, numCentroids: cells, metric: metric === 'cosine' ? 'cosine' : 'l2' } as const
-  return (await trainLloyd(engine, toMatrix(rows, dim, 'centroids'), settings, { signal })).centroids
+  const settings = { ...SUPER_CELLS, numCentroids: cells, metric: metric === 'l2' ? 'l2' : 'cosine' } as const
+  const { centroids } = await trainLloyd(engine, toMatrix(rows, dim, 'centroids'), settings, { signal })
+  if (metric === 'l2') return centroids
+  const norms = squaredNorms(rows, dim)
+  const length = norms.reduce((sum, norm) => sum + Math.sqrt(norm), 0) / norms.length
+  return centroids.map((value) => value * length)
 }
 
 /** The centroids nearest to each query, compared exactly. */

@@ -26,6 +26,8 @@ export interface Model {
   /** In panels, for the kernels. */
   readonly centroids: Panels
   readonly choose: ChooseCells
+  /** How many of these cells, nearest first, a query visits at most; all, when left out. */
+  readonly reach?: (cells: Uint32Array) => number
   /** Which cells vectors belong to. */
   readonly assign: AssignRows
   readonly quantizer: Quantizer

@@ -6,10 +6,12 @@ import { type CoarseIndex, indexCentroids, nearestCentroids } from './coarse.js'
 import type { Cells, Finding } from './finding.js'
 import type { Held } from './held.js'
 
-/** The share of the super-cells that a query visits. */
-const VISITED = 1 / 8
-/** … and that a vector visits, which wants one cell only, and at least so many of them. */
-const ASSIGNED = { share: 1 / 64, least: 8 }
+/** Of the centroids, those of super-cells counted in, a query is compared with so many. */
+const COMPARED = 0.18
+/** The share of the super-cells that hold them at most: far from everything they are small. */
+const VISITED = 1 / 4
+/** Of a vector, which wants one cell only, and at least so many. */
+const ASSIGNED = { share: 1 / 32, least: 16 }
 /** Codes of centroids err by less than a hundredth: so many more than wanted are compared exactly. */
 const SPARE = { choose: 8, assign: 3 }
 /** Comparing all takes less time, or finds more, with fewer cells per cell that is wanted. */
@@ -33,36 +35,37 @@ export async function byCodes(
   all: ChooseCells,
   options: LongCallOptions,
 ): Promise<ChooseCells> {
-  const index = await indexCentroids(engine, held, { metric, dim, rows, cells: 1, codes: true }, options)
+  const index = await indexCentroids(engine, held, { metric, dim, rows, cells: 1, share: 1, codes: true }, options)
   return choosing(engine, async () => index, { metric, dim, nprobe: 1, most: rows.length / dim / WORTH.codes }, all)
 }
 
+/** How many super-cells there are, and which share of the centroids a query is compared with. */
+export interface TwoLevels {
+  readonly supers?: number
+  readonly share?: number
+}
+
 /**
- * Centroids are found in the nearest of `supers` super-cells, vectors' as well as queries'. These are made when they
- * are needed first: an index that is opened need not wait for them.
+ * Centroids are found in the nearest super-cells, vectors' as well as queries'. These are made when they are needed
+ * first: an index that is opened need not wait for them.
  */
 export function inTwoLevels(
   engine: Engine,
   held: Held,
   { metric, dim, rows, exact }: Cells,
   all: Finding,
-  supers: number = superCells(rows.length / dim),
+  { supers = superCells(rows.length / dim), share = COMPARED - (supers * dim) / rows.length }: TwoLevels = {},
 ): Finding {
   const indexed = (metric: Metric) =>
-    once(() => indexCentroids(engine, held, { metric, dim, rows, cells: supers, codes: !exact }, {}))
-  const visited = indexed(metric)
-  const most = (least: number, share: number): number => Math.min(supers, Math.max(least, Math.ceil(supers * share)))
-  const nprobe = most(1, VISITED)
+    once(() => indexCentroids(engine, held, { metric, dim, rows, cells: supers, share, codes: !exact }, {}))
+  const index = indexed(metric)
+  const part = (of: number): number => Math.ceil(supers * of)
+  const choose = { metric, dim, nprobe: part(VISITED), most: rows.length / dim / WORTH.twoLevel }
+  const near = Math.min(supers, Math.max(ASSIGNED.least, part(ASSIGNED.share)))
   return {
-    choose: choosing(engine, visited, { metric, dim, nprobe, most: rows.length / dim / WORTH.twoLevel }, all.choose),
+    choose: choosing(engine, index, choose, all.choose),
     // Vectors belong to the nearest centroid, for inner products too.
-    assign: assigning(
-      engine,
-      metric === 'ip' ? indexed('l2') : visited,
-      dim,
-      most(ASSIGNED.least, ASSIGNED.share),
-      all.assign,
-    ),
+    assign: assigning(engine, metric === 'ip' ? indexed('l2') : index, dim, near, all.assign),
   }
 }
 
@@ -98,6 +101,7 @@ function choosing(
     if (wanted + spare > most) return all(scratch, queries, wanted, options)
     const index = await indexed()
     const { nq } = queries
+    let compared = 0
     const [cells, distances] = [new Uint32Array(nq * wanted), new Float32Array(nq * wanted)]
     for (let from = 0; from < nq; from += QUERIES) {
       const some = partOf(queries, from, Math.min(nq, from + QUERIES), dim)
@@ -107,8 +111,10 @@ function choosing(
           const whole = await all(own, some, wanted, options)
           cells.set(whole.cells, from * wanted)
           distances.set(whole.distances, from * wanted)
+          compared += whole.compared
           return
         }
+        compared += found.compared
         const norms = engine.floats(some.norms, some.nq)
         for (let q = 0; q < some.nq; q++) {
           const [heap, at] = [found.heaps + q * found.places * 8, (from + q) * wanted]
@@ -122,7 +128,7 @@ function choosing(
         }
       })
     }
-    return { cells, distances }
+    return { cells, distances, compared }
   }
 }
 
