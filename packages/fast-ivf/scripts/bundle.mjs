@@ -13,7 +13,7 @@ const entry = (name) => join(root, 'build', `${name}.js`)
 
 /** What only training needs: a program that opens an index does not. */
 const training =
-  /build\/(ivf\/(train|hierarchy)|clustering\/(lloyd|minibatch|centers)|quantizers\/product\/(learn|codebooks|sample|turn))/
+  /build\/(ivf\/(train|hierarchy|neighbours)|clustering\/(lloyd|minibatch|centers|each-chunk)|quantizers\/product\/(learn|codebooks|sample|turn))/
 /** What only learning needs. */
 const learning =
   /build\/(algebra\/(?!transposed)|projections\/(learned\/(?!learned|schedule)|pca\/train)|quantizers\/product\/opq)/

@@ -10,12 +10,12 @@ import type { Engine } from '../engine/engine.js'
 import { panelsOf } from '../engine/panels.js'
 import { type Matrix, pick } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
-import { type Labelled, pass } from './neighbours.js'
+import { type Labelled, reassign } from './neighbours.js'
 
 /** Groups are found on so many vectors each. */
 const POINTS = 256
 /** Lloyd's iterations over all, at the end: what lies at the border of a group may be nearer to a neighbour's centroid. */
-const PASSES = 5
+const PASSES = 4
 /** Of the iterations that are asked for, so many are made within groups. */
 const WITHIN = 0.6
 
@@ -36,7 +36,7 @@ export async function trainHierarchy(
   const { numCentroids, pointsPerCentroid, metric, seed } = settings
   const { signal, onProgress } = options
   const sample = sampleRows(matrix, numCentroids * pointsPerCentroid, seed)
-  const total = groups + PASSES
+  const [each, total] = [Math.ceil(groups / 8), groups + PASSES * Math.ceil(groups / 8)]
   const step = (done: number, delta = 1): void => onProgress?.({ phase: 'train', done, total, delta })
   const start = await trainGroups(engine, sample, settings, groups, step, signal)
   const random = seeded((seed ^ 0x5bd1e995) >>> 0)
@@ -49,11 +49,11 @@ export async function trainHierarchy(
     engine.floats(counts, numCentroids).fill(1)
     await moveToMeans(engine, centers, moving, { signal })
     for (let i = 0; i < PASSES; i++) {
-      history.push(await pass(engine, sample, centers, start.labels, metric, signal))
+      history.push(await reassign(engine, sample, centers, start.labels, metric, signal))
       splitEmpty(engine, centers, random)
       await moveToMeans(engine, centers, moving, { signal })
       const [last, now] = [history.at(-2), history.at(-1) as number]
-      step(groups + i + 1, last === undefined ? 1 : Math.abs(last - now))
+      step(groups + (i + 1) * each, last === undefined ? 1 : Math.abs(last - now))
     }
     return { centroids: engine.floats(rows, numCentroids * sample.dim).slice(), history }
   })

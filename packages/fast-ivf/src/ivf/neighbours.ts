@@ -24,7 +24,7 @@ const SHARE = 1 / 32
  * Lloyd's assignment with centroids that have moved a little: each row goes to the nearest of those around its own.
  * Adds up the members of each, and writes the labels. Returns the mean distance: squared, or 1 − cosine.
  */
-export async function pass(
+export async function reassign(
   engine: Engine,
   sample: Matrix,
   centers: Centers,
