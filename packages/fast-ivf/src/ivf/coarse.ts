@@ -1,5 +1,5 @@
 import { meanOf } from '../clustering/mean.js'
-import { assigningAll } from '../clustering/nearest.js'
+import { type AssignRows, assigningAll } from '../clustering/nearest.js'
 import type { Engine, Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
 import { panelsOf } from '../engine/panels.js'
@@ -48,15 +48,20 @@ export async function indexCentroids(
   const alloc = (bytes: number): number => held.alloc(bytes)
   // Queries are normalized already, and even a zero centroid has a distance from everything.
   const plain = metric === 'l2' ? 'l2' : 'ip'
-  const centers = cells === 1 ? meanOf(rows, dim) : await centersOf(engine, rows, dim, plain, cells, signal)
-  const panels = await panelsOf(engine, alloc, centers, dim, { halfNorm: plain === 'l2' }, signal)
+  const halfNorm = plain === 'l2'
+  const middles = cells === 1 ? meanOf(rows, dim) : await divided(engine, rows, dim, plain, cells, signal)
+  const nearest = await panelsOf(engine, alloc, middles, dim, { halfNorm }, signal)
+  const assign = assigningAll(engine, nearest)
+  const varied = cells > 1 && metric === 'ip'
+  const centers = varied ? await lengthened(engine, middles, rows, dim, assign, signal) : middles
+  const panels = varied ? await panelsOf(engine, alloc, centers, dim, { halfNorm }, signal) : nearest
   const quantizer = await plan.train({
     ...{ engine, alloc, metric: plain, dim, centroids: centers, sample: undefined, seed: 1, options: { signal } },
   })
   const model: Model = {
     ...{ engine, metric: plain, dim, width: dim, projection: undefined, nlist: cells, rows: centers, held },
-    ...{ norms: squaredNorms(centers, dim), centroids: panels, assign: assigningAll(engine, panels) },
-    choose: cells === 1 ? onlyOne(centers, plain === 'l2') : comparingAll(panels),
+    ...{ norms: squaredNorms(centers, dim), centroids: panels, assign },
+    choose: cells === 1 ? onlyOne(centers, halfNorm) : comparingAll(panels),
     ...{ quantizer, exact: plan.exact, keep: plan.exact ? 'none' : 'f32' },
   }
   const segment = await buildSegment(model, toMatrix(rows, dim, 'centroids'), 0, { signal })
@@ -76,11 +81,8 @@ function reaching({ starts, count }: Segment, share: number): (cells: Uint32Arra
   }
 }
 
-/**
- * cells × dim: what is in the middle of each super-cell. For products these are directions, all of the centroids' mean
- * length: of centroids that point the same way the longest has the largest product, wherever queries come from.
- */
-async function centersOf(
+/** cells × dim: the middles of super-cells; for products they are directions. */
+async function divided(
   engine: Engine,
   rows: Float32Array,
   dim: number,
@@ -90,11 +92,33 @@ async function centersOf(
 ): Promise<Float32Array> {
   const { trainLloyd } = await import('../clustering/lloyd.js')
   const settings = { ...SUPER_CELLS, numCentroids: cells, metric: metric === 'l2' ? 'l2' : 'cosine' } as const
-  const { centroids } = await trainLloyd(engine, toMatrix(rows, dim, 'centroids'), settings, { signal })
-  if (metric === 'l2') return centroids
+  return (await trainLloyd(engine, toMatrix(rows, dim, 'centroids'), settings, { signal })).centroids
+}
+
+/**
+ * Directions as long as the longest centroid of each: of those that point the same way it has the largest product, and
+ * that is what a query looks for.
+ */
+async function lengthened(
+  engine: Engine,
+  directions: Float32Array,
+  rows: Float32Array,
+  dim: number,
+  assign: AssignRows,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const count = rows.length / dim
   const norms = squaredNorms(rows, dim)
-  const length = norms.reduce((sum, norm) => sum + Math.sqrt(norm), 0) / norms.length
-  return centroids.map((value) => value * length)
+  const longest = new Float32Array(directions.length / dim)
+  await engine.frame(async (scratch) => {
+    const [at, labels] = [scratch.alloc(rows.byteLength), scratch.alloc(count * 4)]
+    engine.floats(at, rows.length).set(rows)
+    await assign({ rows: at, count }, labels, { signal })
+    for (const [row, cell] of engine.ints(labels, count).entries()) {
+      longest[cell] = Math.max(longest[cell] as number, Math.sqrt(norms[row] as number))
+    }
+  })
+  return directions.map((value, i) => value * (longest[Math.floor(i / dim)] as number))
 }
 
 /** The centroids nearest to each query, compared exactly. */

@@ -2,9 +2,9 @@ import type { AssignRows } from '../clustering/nearest.js'
 import type { Engine } from '../engine/engine.js'
 import type { LongCallOptions, Metric } from '../options.js'
 import type { ChooseCells, QueryRows } from './choose.js'
-import { type CoarseIndex, indexCentroids, nearestCentroids } from './coarse.js'
+import { type CoarseIndex, type CoarsePlan, indexCentroids, nearestCentroids } from './coarse.js'
 import type { Cells, Finding } from './finding.js'
-import type { Held } from './held.js'
+import { Held } from './held.js'
 
 /** Of the centroids, those of super-cells counted in, a query is compared with so many. */
 const COMPARED = 0.18
@@ -57,7 +57,7 @@ export function inTwoLevels(
   { supers = superCells(rows.length / dim), share = COMPARED - (supers * dim) / rows.length }: TwoLevels = {},
 ): Finding {
   const indexed = (metric: Metric) =>
-    once(() => indexCentroids(engine, held, { metric, dim, rows, cells: supers, share, codes: !exact }, {}))
+    once(() => heldBy(engine, held, { metric, dim, rows, cells: supers, share, codes: !exact }))
   const index = indexed(metric)
   const part = (of: number): number => Math.ceil(supers * of)
   const choose = { metric, dim, nprobe: part(VISITED), most: rows.length / dim / WORTH.twoLevel }
@@ -66,6 +66,19 @@ export function inTwoLevels(
     choose: choosing(engine, index, choose, all.choose),
     // Vectors belong to the nearest centroid, for inner products too.
     assign: assigning(engine, metric === 'ip' ? indexed('l2') : index, dim, near, all.assign),
+  }
+}
+
+/** A coarse index that goes with `held`; of one that fails nothing is left. */
+async function heldBy(engine: Engine, held: Held, plan: CoarsePlan): Promise<CoarseIndex> {
+  const own = new Held(engine)
+  try {
+    const index = await indexCentroids(engine, own, plan, {})
+    held.adopt(own)
+    return index
+  } catch (error) {
+    own.release()
+    throw error
   }
 }
 

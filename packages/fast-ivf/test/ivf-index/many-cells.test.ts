@@ -10,7 +10,7 @@ const [vectors, queries] = [all.subarray(0, COUNT * DIM), all.subarray(COUNT * D
 /** Recall@10 with 48 cells, two hundredths below what was measured. */
 const FLOORS: [string, Metric, number][] = [
   ['Flat', 'cosine', 0.97],
-  ['Flat', 'ip', 0.92],
+  ['Flat', 'ip', 0.95],
   ['Flat', 'l2', 0.97],
   ['SQ4', 'cosine', 0.97],
   ['PQ8x4', 'l2', 0.97],
