@@ -10,6 +10,8 @@ import { placeProjection } from '../projections/place.js'
 import { collectBatches, startingWith } from './batches.js'
 import { appendNamed, type GivenIds } from './change.js'
 import { type Contents, contentsOf, release } from './contents.js'
+import { MANY } from './finding.js'
+import { trainHierarchy } from './hierarchy.js'
 import { createModel, type ModelPlan } from './make-model.js'
 import type { Model } from './model.js'
 import { projectSample } from './project.js'
@@ -98,7 +100,8 @@ async function cluster(
   const metric = plan.metric === 'cosine' ? 'cosine' : 'l2'
   if (clustering.kind === 'lloyd') {
     const settings = { ...clustering, numCentroids: nlist, metric, seed } as const
-    return (await trainLloyd(engine, matrix, settings, options)).centroids
+    const train = nlist > MANY ? trainHierarchy : trainLloyd
+    return (await train(engine, matrix, settings, options)).centroids
   }
   const { batchSize, tol, maxSteps } = clustering
   const batches = randomBatches(matrix, Math.min(batchSize, Math.ceil(matrix.rows / 16)), seed)
