@@ -382,10 +382,9 @@ export abstract class InvertedFile<I extends Id = number> {
       const life = stays ? { threads: 0, ...given } : given
       const index = makeFace(file, face, (header) => make(header, life))
       return index.filled(async (engine) => {
-        const read = { signal, onProgress }
-        if (stays) return (await import('./saved/stored.js')).openStored(engine, file, cached, read)
-        const contents = await (await import('./saved/open.js')).loadContents(engine, file, read)
-        await file.close()
+        const { readIndex } = await import('./saved/read.js')
+        const { contents, told } = await readIndex(engine, file, stays ? cached : undefined, { signal, onProgress })
+        if (told) await index.#calibrated.restore(contents, told)
         return contents
       })
     })
@@ -409,7 +408,8 @@ export abstract class InvertedFile<I extends Id = number> {
       const { face, spec, options } = this.face()
       const { nprobe, ratioThreshold } = this
       const own = { ...options, nprobe, ratioThreshold, compactAt: this.#compactAt }
-      return work(contents, { face, spec, seed: this.#plan.seed, options: own })
+      const calibration = this.#calibrated.told(contents)
+      return work(contents, { face, spec, seed: this.#plan.seed, options: own, calibration })
     })
   }
 
