@@ -294,7 +294,7 @@ export abstract class InvertedFile<I extends Id = number> {
 
   /**
    * Learns how a recall is had with the least work (`search` with `recall`), and certifies it on queries that nothing
-   * was learned from. Searches and writes may run meanwhile.
+   * was learned from. Searches and writes may run meanwhile. A file that is saved keeps it.
    *
    * For each query, cells are visited that can be expected to hold more than a share of its neighbours. What share that
    * is follows, by a table that falls monotonically, from the rank of the cell and from how far its vectors seem to be
@@ -372,7 +372,7 @@ export abstract class InvertedFile<I extends Id = number> {
     options: OpenOptions,
     make: (header: IndexFile['header'], options: LifeOptions) => T,
   ): Promise<T> {
-    const { asIndexFile, makeFace } = await import('./saved/face.js')
+    const { asIndexFile, makeFace, readIndex } = await import('./saved/face.js')
     const { signal, onProgress, resident = 'all', cacheBytes = 8 << 20, ...given } = options
     const file = await asIndexFile(source)
     return closedOnFailure(file, async () => {
@@ -382,7 +382,6 @@ export abstract class InvertedFile<I extends Id = number> {
       const life = stays ? { threads: 0, ...given } : given
       const index = makeFace(file, face, (header) => make(header, life))
       return index.filled(async (engine) => {
-        const { readIndex } = await import('./saved/read.js')
         const { contents, told } = await readIndex(engine, file, stays ? cached : undefined, { signal, onProgress })
         if (told) await index.#calibrated.restore(contents, told)
         return contents

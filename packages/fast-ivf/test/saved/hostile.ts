@@ -345,8 +345,8 @@ export const edits: [FileName, string, (parts: Parts) => void, RegExp][] = [
   [
     'calibrated',
     'numbers of recall in two columns',
-    (parts) => reshaped('calibration', [parts.tensors.get('calibration')!.data.length >> 3, 2])(parts),
-    /'calibration' as F32 \[\d+,2\], and F32 \[\d+\] is needed/,
+    (parts) => reshaped('calibration', [parts.tensors.get('calibration')!.data.length >> 2, 1])(parts),
+    /'calibration' as F32 \[\d+,1\], and F32 \[\d+\] is needed/,
   ],
   ['whole', 'codes of another class', text({ class: 'CompressedFastIVF' }), /compressionNdim/],
 ]
