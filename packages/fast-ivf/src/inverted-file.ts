@@ -296,7 +296,7 @@ export abstract class InvertedFile<I extends Id = number> {
 
   /**
    * Learns how a recall is had with the least work (`search` with `recall`), and certifies it on queries that nothing
-   * was learned from. Searches and writes may run meanwhile.
+   * was learned from. Searches and writes may run meanwhile. A file that is saved keeps it.
    *
    * For each query, cells are visited that can be expected to hold more than a share of its neighbours. What share that
    * is follows, by a table that falls monotonically, from the rank of the cell and from how far its vectors seem to be
@@ -385,7 +385,7 @@ export abstract class InvertedFile<I extends Id = number> {
     options: OpenOptions,
     make: (header: IndexFile['header'], options: LifeOptions) => T,
   ): Promise<T> {
-    const { asIndexFile, makeFace } = await import('./saved/face.js')
+    const { asIndexFile, makeFace, readIndex } = await import('./saved/face.js')
     const { signal, onProgress, resident = 'all', cacheBytes = 8 << 20, ...given } = options
     const file = await asIndexFile(source)
     return closedOnFailure(file, async () => {
@@ -395,10 +395,8 @@ export abstract class InvertedFile<I extends Id = number> {
       const life = stays ? { threads: 0, ...given } : given
       const index = makeFace(file, face, (header) => make(header, life))
       return index.filled(async (engine) => {
-        const read = { signal, onProgress }
-        if (stays) return (await import('./saved/stored.js')).openStored(engine, file, cached, read)
-        const contents = await (await import('./saved/open.js')).loadContents(engine, file, read)
-        await file.close()
+        const { contents, told } = await readIndex(engine, file, stays ? cached : undefined, { signal, onProgress })
+        if (told) await index.#calibrated.restore(contents, told)
         return contents
       })
     })
@@ -422,7 +420,8 @@ export abstract class InvertedFile<I extends Id = number> {
       const { face, spec, options } = this.face()
       const { nprobe, ratioThreshold } = this
       const own = { ...options, nprobe, ratioThreshold, compactAt: this.#compactAt }
-      return work(contents, { face, spec, seed: this.#plan.seed, options: own })
+      const calibration = this.#calibrated.told(contents)
+      return work(contents, { face, spec, seed: this.#plan.seed, options: own, calibration })
     })
   }
 

@@ -241,7 +241,7 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
   }
 
   /** What a search is told by these options: for those who search what they hold. @internal */
-  settings(options: Omit<IvfIndexSearchOptions<I>, 'filter' | 'confidence'>): SearchSettings {
+  settings(options: Omit<IvfIndexSearchOptions<I>, 'filter' | 'confidence' | 'recall'>): SearchSettings {
     return { ...searchSettings(this, options, 10), rescore: rescoring(options, this.#rescoring), confidence: false }
   }
 

@@ -1,8 +1,8 @@
 import type { Contents } from '../ivf/contents.js'
 import type { Rescore } from '../ivf/rows.js'
 import { type Curve, THRESHOLDS } from './curve.js'
-import { WAVES } from './observe.js'
-import type { Table } from './table.js'
+import { MOST_CELLS, WAVES } from './observe.js'
+import { BINS, rankBins, type Table } from './table.js'
 
 /** What calibration found of an index: how a recall is had with the least work. Never changed. */
 export interface Calibration {
@@ -68,6 +68,13 @@ export interface Choice {
 const FETCH = 4
 /** Visiting everything is worth it from this much of the work on: nothing is chosen then, and groups are whole. */
 const WHOLE = 0.7
+
+/** How long the arrays of a calibration are: `byRank`, the shares of a table, those of a curve. `waves`: in which cells there are. */
+export function sizesOf(nlist: number): { ranks: number; shares: number; steps: number; waves: readonly number[] } {
+  const ranks = Math.min(nlist, MOST_CELLS)
+  const shares = ((rankBins(ranks).at(-1) as number) + 1) * BINS
+  return { ranks, shares, steps: THRESHOLDS.length, waves: WAVES.filter((wave) => wave <= nlist) }
+}
 
 /** The rules that serve k: those of the least k that is not less. */
 export function rulesFor({ rules }: Calibration, k: number): Rules | undefined {
