@@ -83,7 +83,7 @@ export const recall =
     parts.metadata.recall = JSON.stringify(told).replaceAll('"1e999"', '1e999')
   }
 /** Where the arrays of the first rules begin: spreads, byRank, shares of a table of 5 ranks, then the curve. */
-export const [BY_RANK, SHARES, CURVE, STEPS] = [5, 10, 10 + 5 * 40, 192]
+export const [BY_RANK, SHARES, CURVE, STEPS] = [5, 10, 10 + 5 * 40, 256]
 const number = (at: number, value: number) =>
   words('calibration', (own) => void new Float32Array(own.buffer, 4 * at, 1).fill(value))
 
