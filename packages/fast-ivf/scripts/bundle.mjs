@@ -24,6 +24,8 @@ const safetensors = /build\/storage\/(safetensors|json-cursor|tensor-dtypes)/
 const saved = /build\/saved\//
 /** What only changes to cells need. */
 const optimize = /build\/ivf\/(optimize|divide|move|coded-rows)/
+/** What only second cells need. */
+const spill = /build\/(ivf\/(spill|with-spill|met)|saved\/spill)\.js/
 /** What only filters need. */
 const filter = /build\/ivf\/(allowed|matches)/
 
@@ -57,6 +59,7 @@ await bundle.write({
       { name: 'projection-file', test: /build\/projection-file/, priority: 2 },
       { name: 'saved', test: saved, priority: 2 },
       { name: 'optimize', test: optimize, priority: 2 },
+      { name: 'spill', test: spill, priority: 3 },
       { name: 'living', test: /build\/ivf\/(join|entries)/, priority: 2 },
       { name: 'confidence', test: /build\/ivf\/confidence/, priority: 2 },
       { name: 'exact-search', test: /build\/exact-search/, priority: 2 },

@@ -8,6 +8,7 @@ import type { Model } from './model.js'
 import { findProbes } from './probes.js'
 import { type Bound, beginSearch, type ScanVisit, type Search, type Store, scan } from './scan.js'
 import type { Segment } from './segment.js'
+import { type Part, partsOf } from './spilled.js'
 import { type CellVisit, groupByCell, type Probes } from './visits.js'
 
 /** Which candidates are compared exactly. */
@@ -62,16 +63,20 @@ export async function searchRows(
   const wanted = { nprobe, ratioThreshold, k, allowed }
   const probes = await findProbes(model, scratch, queries, prepared, wanted, signal)
   const bounded = rescore.kind === 'bound'
-  const stores = storesOf(segments, placeMasks(scratch, segments, allowed))
+  const parts = partsOf(segments)
+  const stores = storesOf(parts, placeMasks(scratch, parts, allowed))
+  // What is in two cells that a query visits is met in its own.
+  const met = parts.length > segments.length ? await import('./met.js') : undefined
+  const visited = met?.placeVisited(scratch, probes, model.nlist)
   // The nearest cells first, so that limits are tight for the rest.
   const ranks = bounded ? [0, 1, FIRST_WAVE] : [0, FIRST_WAVE]
-  const groups = visitsOf(segments, stores, placePairs(scratch, model, probes, ranks), allowed)
+  const groups = visitsOf(parts, stores, placePairs(scratch, model, probes, ranks), allowed)
   const waves = bounded ? groups : [groups.flat()]
   const items = waves.reduce((sum, wave) => sum + wave.length, 0)
   let vectors = 0
   for (const wave of waves) for (const visit of wave) vectors += (visit.to - visit.from) * visit.count
   const cost = vectors * quantizer.scan.cost
-  const compared = { queries: given.rows, norms: coded.norms }
+  const compared = { queries: given.rows, norms: coded.norms, visited }
   const search = await beginSearch(scratch, { metric, dim, quantizer, exact, prepared, k, nq, ...compared, cost })
   const bound = bounded ? boundOf(search, rescore.epsilon) : undefined
   let scanned = 0
@@ -99,10 +104,10 @@ function comparedOf({ scratch, lanes }: Search, { compared }: Bound): number {
   return sum
 }
 
-/** Address of each segment's mask, in scratch; without a filter its own, or 0. */
-function placeMasks(scratch: Scratch, segments: readonly Segment[], allowed: Allowed | undefined): number[] {
-  return segments.map(({ mask }, i) => {
-    const words = allowed?.masks[i]
+/** Address of each part's mask, in scratch; without a filter its own, or 0. */
+function placeMasks(scratch: Scratch, parts: readonly Part[], allowed: Allowed | undefined): number[] {
+  return parts.map(({ mask }, i) => {
+    const words = allowed?.parts[i]
     if (!words) return mask
     const at = scratch.alloc(words.byteLength)
     scratch.engine.ints(at, words.length).set(words)
@@ -110,11 +115,11 @@ function placeMasks(scratch: Scratch, segments: readonly Segment[], allowed: All
   })
 }
 
-/** The segments' slots, numbered on from one to the next. */
-function storesOf(segments: readonly Segment[], masks: readonly number[]): Store[] {
+/** The parts' slots, numbered on from one to the next. */
+function storesOf(parts: readonly Part[], masks: readonly number[]): Store[] {
   let slot = 0
-  return segments.map(({ codes, originals, rows, count }, i) => {
-    const store = { codes, originals, rows, mask: masks[i] as number, slot }
+  return parts.map(({ codes, originals, rows, count, spilled }, i) => {
+    const store = { codes, originals, rows, mask: masks[i] as number, slot, spilled }
     slot += count
     return store
   })
@@ -159,15 +164,15 @@ const FEW = 4
 
 /** The visits of each wave. */
 function visitsOf(
-  segments: readonly Segment[],
+  parts: readonly Part[],
   stores: readonly Store[],
   { waves, fields }: PlacedPairs,
   allowed: Allowed | undefined,
 ): ScanVisit[][] {
   return waves.map((visits) =>
-    segments.flatMap(({ starts }, i) => {
+    parts.flatMap(({ starts }, i) => {
       const store = stores[i] as Store
-      const mask = allowed?.masks[i]
+      const mask = allowed?.parts[i]
       const found: ScanVisit[] = []
       for (const visit of visits) {
         const [from, to] = [starts[visit.cell] as number, starts[visit.cell + 1] as number]
