@@ -72,7 +72,7 @@ export async function answersOf(index: AnyIndex<Id>): Promise<unknown[]> {
   if (index.keep !== 'none') {
     found.push(bitsOf(await index.search(queries, { k: 5, rescoreFactor: 2 })))
     found.push(bitsOf(await index.search(queries, { k: 9, rescoreNumSamples: 3 })))
-    if (/^(IVF\d+,)?SQ\d$/.test(specOf(index))) {
+    if (/^(IVF\d+s?,)?SQ\d$/.test(specOf(index))) {
       found.push(bitsOf(await index.search(queries, { k: 5, rescore: false, confidence: true } as object)))
     }
   }
