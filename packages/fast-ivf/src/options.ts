@@ -13,8 +13,9 @@ export type IdList<I extends Id = Id> = readonly I[] | (I extends number ? Array
 /** How far a long call has come. */
 export interface Progress {
   /**
-   * 'train': steps of k-means; 'compress': steps of a learned projection; 'assign': rows given to cells; 'spill': to second cells; 'fill': rows
-   * stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells looked at; 'save', 'open': bytes.
+   * 'train': steps of k-means; 'compress': steps of a learned projection; 'assign': rows given to cells; 'spill': rows
+   * given to second cells; 'fill': rows stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells
+   * looked at; 'save', 'open': bytes.
    */
   phase: 'train' | 'compress' | 'assign' | 'fill' | 'spill' | 'search' | 'compact' | 'optimize' | 'save' | 'open'
   done: number
