@@ -26,13 +26,13 @@ import type { SourceInput } from './storage/source.js'
 /** Options of `IvfIndex`. */
 export interface IvfIndexOptions<I extends Id = number> extends LifeOptions, AddOptions<I> {
   /**
-   * What to build, as `IVF1024,SQ4`. Cells: `IVF<n>`, or none; `IVF<n>s` stores each vector in a second cell, too
-   * (SOAR), so that fewer cells are visited for the same recall, and codes take twice the bytes. Codes: `Flat` (the vectors themselves), `SQ8`, `SQ4`,
-   * `SQ2`, `SQ1` (rotated scalar codes of so many bits a component), `PQ<m>x<bits>` (product codes), after `OPQ<m>`
-   * with a learned rotation. A projection to so many components comes first, or after the cells, which are then those
-   * of the vectors themselves: `AE<d>` (learned), `NET<d>` (the original's network), `PCA<d>`, `RR<d>` (random),
-   * `T<d>` (the first d, for Matryoshka embeddings), `L2norm`. `R<f>`: rescore the best f · k. Default:
-   * `defaultSpec(n, dim)`.
+   * What to build, as `IVF1024,SQ4`. Cells: `IVF<n>`, or none; `IVF<n>s` stores each vector in a second cell, too, so
+   * that fewer cells are visited for the same recall, and codes take twice the bytes (P. Sun et al., "SOAR", NeurIPS
+   * 2023). Codes: `Flat` (the vectors themselves), `SQ8`, `SQ4`, `SQ2`, `SQ1` (rotated scalar codes of so many bits a
+   * component), `PQ<m>x<bits>` (product codes), after `OPQ<m>` with a learned rotation. A projection to so many
+   * components comes first, or after the cells, which are then those of the vectors themselves: `AE<d>` (learned),
+   * `NET<d>` (the original's network), `PCA<d>`, `RR<d>` (random), `T<d>` (the first d, for Matryoshka embeddings),
+   * `L2norm`. `R<f>`: rescore the best f · k. Default: `defaultSpec(n, dim)`.
    */
   spec?: string
   /** Default 'cosine'. */
