@@ -26,6 +26,8 @@ const saved = /build\/saved\//
 const optimize = /build\/ivf\/(optimize|divide|move|coded-rows)/
 /** What only many cells, or cells of codes, need. */
 const coarse = /build\/ivf\/(coarse|two-level)/
+/** What only second cells need. */
+const spill = /build\/(ivf\/(spill|with-spill|met)|saved\/spill)\.js/
 /** What only filters need. */
 const filter = /build\/ivf\/(allowed|matches)/
 
@@ -64,6 +66,7 @@ await bundle.write({
       { name: 'projection-file', test: /build\/projection-file/, priority: 2 },
       { name: 'saved', test: saved, priority: 2 },
       { name: 'optimize', test: optimize, priority: 2 },
+      { name: 'spill', test: spill, priority: 3 },
       { name: 'living', test: /build\/ivf\/(join|entries)/, priority: 2 },
       { name: 'confidence', test: /build\/ivf\/confidence/, priority: 2 },
       { name: 'recall', test: recall, priority: 2 },

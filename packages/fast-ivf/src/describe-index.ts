@@ -43,7 +43,7 @@ export interface IndexBytes {
   originals: number
   /** Also in which order they were added. */
   ids: number
-  /** Where cells are, what was removed, and the checks. */
+  /** Where cells are, what was removed, whose second cell is whose, and the checks. */
   places: number
   /** The header, what is kept beside the index, and what fills the gaps. */
   other: number
@@ -101,10 +101,10 @@ function bytesOf({ tensors, source }: IndexFile): IndexBytes {
     [...tensors].reduce((all, [name, { from, to }]) => (pattern.test(name) ? all + to - from : all), 0)
   const parts = {
     learned: sum(/^(centroids$|calibration$|projection\.|quantizer\.)/),
-    codes: sum(/^segment\.\d+\.codes$/),
+    codes: sum(/^segment\.\d+\.(spill\.)?codes$/),
     originals: sum(/^segment\.\d+\.originals/),
-    ids: sum(/^segment\.\d+\.(ids|order)/),
-    places: sum(/^segment\.\d+\.(starts|mask|checks)$/),
+    ids: sum(/^segment\.\d+\.(spill\.)?(ids|order)/),
+    places: sum(/^segment\.\d+\.(spill\.)?(starts|mask|homes|checks)$/),
   }
   const told = Object.values(parts).reduce((all, bytes) => all + bytes, 0)
   return { total: source.size, ...parts, other: source.size - told }

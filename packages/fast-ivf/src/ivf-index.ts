@@ -28,12 +28,13 @@ import type { TuneOptions, TuneReport } from './tune-options.js'
 /** Options of `IvfIndex`. */
 export interface IvfIndexOptions<I extends Id = number> extends LifeOptions, AddOptions<I> {
   /**
-   * What to build, as `IVF1024,SQ4`. Cells: `IVF<n>`, or none. Codes: `Flat` (the vectors themselves), `SQ8`, `SQ4`,
-   * `SQ2`, `SQ1` (rotated scalar codes of so many bits a component), `PQ<m>x<bits>` (product codes), after `OPQ<m>`
-   * with a learned rotation. A projection to so many components comes first, or after the cells, which are then those
-   * of the vectors themselves: `AE<d>` (learned), `NET<d>` (the original's network), `PCA<d>`, `RR<d>` (random),
-   * `T<d>` (the first d, for Matryoshka embeddings), `L2norm`. `R<f>`: rescore the best f · k. Default:
-   * `defaultSpec(n, dim)`.
+   * What to build, as `IVF1024,SQ4`. Cells: `IVF<n>`, or none; `IVF<n>s` stores each vector in a second cell, too, so
+   * that fewer cells are visited for the same recall, and codes take twice the bytes (P. Sun et al., "SOAR", NeurIPS
+   * 2023). Codes: `Flat` (the vectors themselves), `SQ8`, `SQ4`, `SQ2`, `SQ1` (rotated scalar codes of so many bits a
+   * component), `PQ<m>x<bits>` (product codes), after `OPQ<m>` with a learned rotation. A projection to so many
+   * components comes first, or after the cells, which are then those of the vectors themselves: `AE<d>` (learned),
+   * `NET<d>` (the original's network), `PCA<d>`, `RR<d>` (random), `T<d>` (the first d, for Matryoshka embeddings),
+   * `L2norm`. `R<f>`: rescore the best f · k. Default: `defaultSpec(n, dim)`.
    */
   spec?: string
   /** Default 'cosine'. */
@@ -195,10 +196,10 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
   }
 
   static #told<I extends Id>(header: IndexTold, life: LifeOptions): IvfIndex<I> {
-    const { metric, seed, keep, dim, nlist } = header
+    const { metric, seed, keep, dim, nlist, spill } = header
     const { rescoreFactor } = header.options
     const factor = rescoreFactor === undefined ? undefined : checkNumber('rescoreFactor', rescoreFactor, 1, 65536)
-    const spec: Spec = { nlist, ...openedCodes(header), rescoreFactor: factor }
+    const spec: Spec = { nlist, ...(spill && { spill }), ...openedCodes(header), rescoreFactor: factor }
     const kept = codesOf(spec).exact ? {} : { keep }
     const given = { ...header.options, metric, seed, ...kept, ...life }
     return new IvfIndex<I>(planOf(dim, spec, given), spec, given)

@@ -14,7 +14,7 @@ export function codesOf({ quantizer, projection }: Spec): { exact: boolean; boun
 /** What must be told of an index that is there already. */
 export type IndexTold = Pick<
   IndexFile['header'],
-  'metric' | 'dim' | 'nlist' | 'seed' | 'keep' | 'quantizer' | 'projection' | 'options'
+  'metric' | 'dim' | 'nlist' | 'spill' | 'seed' | 'keep' | 'quantizer' | 'projection' | 'options'
 >
 
 /** Codes and projection of a file, as far as they are known before they are read. */
@@ -34,7 +34,7 @@ export function openedCodes({ quantizer, projection }: IndexTold): Pick<Spec, 'q
 
 /** What the options ask for, every default explicit. @throws IvfError ERR_ARGUMENT */
 export function planOf(dim: number, spec: Spec, options: Omit<IvfIndexOptions, 'ids'>): IvfPlan {
-  const { nlist, quantizer, projection, rescoreFactor } = spec
+  const { nlist, spill, quantizer, projection, rescoreFactor } = spec
   const { exact } = codesOf(spec)
   const asked = options.keep === undefined ? undefined : checkOneOf('keep', options.keep, KEEPS)
   if (exact && asked !== undefined && asked !== 'none') {
@@ -47,7 +47,7 @@ export function planOf(dim: number, spec: Spec, options: Omit<IvfIndexOptions, '
     )
   }
   return {
-    ...{ dim, nlist, quantizer, ...(projection && { projection }) },
+    ...{ dim, nlist, quantizer, ...(spill && { spill }), ...(projection && { projection }) },
     metric: checkMetric(options.metric),
     keep: exact ? 'none' : (asked ?? 'f32'),
     nprobe: options.nprobe ?? Math.min(10, nlist),

@@ -13,8 +13,8 @@ export type IdList<I extends Id = Id> = readonly I[] | (I extends number ? Array
 /** How far a long call has come. */
 export interface Progress {
   /**
-   * 'train': steps of k-means; 'compress': steps of a learned projection; 'assign': rows given to cells; 'fill': rows
-   * stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells looked at; 'truth': pairs
+   * 'train': steps of k-means; 'compress': steps of a learned projection; 'assign': rows given to cells; 'spill': rows
+   * given to second cells; 'fill': rows stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells looked at; 'truth': pairs
    * compared; 'calibrate', 'tune': steps; 'save', 'open': bytes.
    */
   phase:
@@ -22,6 +22,7 @@ export interface Progress {
     | 'compress'
     | 'assign'
     | 'fill'
+    | 'spill'
     | 'search'
     | 'compact'
     | 'optimize'

@@ -66,7 +66,7 @@ function bytesCheck(exports: WebAssembly.Exports, memory: WebAssembly.Memory): (
     floats[count + slot] = 1
     floats[3 * count + slot] = x.subarray(slot * dim, (slot + 1) * dim).reduce((sum, value) => sum + value, 0)
   }
-  const none = { originals: 0, mask: 0, near: 0, share: 0, apart: 0 }
+  const none = { originals: 0, mask: 0, near: 0, share: 0, apart: 0, homes: 0, owns: 0 }
   const visited = { slot: 0, from: 0, to: count, queries: numbers, count: nq, stride: count }
   writeRecord(memory.buffer, visit, 'Visit', { codes, factors, ...none, ...visited })
   const table = { tables, tableSize: dim, units: 0, dim, bits: 8, levels: 0, group: 4, nfactors: 4 }
@@ -83,6 +83,8 @@ function bytesCheck(exports: WebAssembly.Exports, memory: WebAssembly.Memory): (
     seeds: 0,
     masked: 0,
     norms: 0,
+    visited: 0,
+    visitedStride: 0,
   }
   writeRecord(memory.buffer, record, 'Scan', { visits: visit, ...table, k: HEAP, ...room, ...unused })
   return () => {

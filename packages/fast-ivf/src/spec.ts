@@ -8,6 +8,8 @@ import { kinds, planOf } from './quantizers/registry.js'
 export interface Spec {
   /** 1: no cells, every query is compared with everything. */
   nlist: number
+  /** IVF1024s: vectors are stored in a second cell, too. */
+  spill?: boolean
   quantizer: QuantizerPlan
   /** What is done to vectors before they are encoded, and whether before they are given to cells, too. */
   projection: { plan: ProjectionPlan; beforeCells: boolean } | undefined
@@ -29,7 +31,7 @@ export function defaultSpec(n: number, dim: number): string {
  * cells (left out: none), then how vectors are stored (`Flat`, `SQ4`, `PQ32x6`, …); `OPQ32` before them learns a
  * rotation for product codes; `R4` after them keeps the vectors and rescores the best 4k. A projection (`PCA64`,
  * `AE64`, …) stands where it is done: first, then cells are those of projected vectors; after the cells, then cells
- * are those of the vectors themselves.
+ * are those of the vectors themselves. `IVF1024s` stores each vector in a second cell, too.
  *
  * @throws IvfError ERR_ARGUMENT
  */
@@ -40,9 +42,12 @@ export function parseSpec(text: string): Spec {
   const parts = text.split(',').map((part) => canonical(part.trim()))
   const before = takeProjection(parts)
   const opq = numberOf(/^OPQ(\d+)$/, parts)
-  const nlist = numberOf(/^IVF(\d+)$/, parts)
+  const spill = /^IVF\d+s$/.test(parts[0] ?? '')
+  const nlist = numberOf(/^IVF(\d+)s?$/, parts)
   if (nlist === 0 || (nlist ?? 1) > 1 << 24)
     throw wrong(`asks for ${nlist} cells, of which there must be 1 to ${1 << 24}`)
+  if (spill && nlist === 1)
+    throw wrong('asks for a second cell of each vector (IVF1s), and there is one; give IVF2s or more')
   const after = takeProjection(parts)
   if (before && after) throw wrong(`has two projections, ${before.word} and ${after.word}; give one of them`)
   const word = parts.shift()
@@ -60,23 +65,23 @@ export function parseSpec(text: string): Spec {
   const plan = before ?? after
   // A single cell is no matter.
   const projection = plan && { plan, beforeCells: before !== undefined || (nlist ?? 1) === 1 }
-  return { nlist: nlist ?? 1, quantizer, projection, rescoreFactor }
+  return { nlist: nlist ?? 1, ...(spill && { spill }), quantizer, projection, rescoreFactor }
 }
 
 /** The spec in its shortest form. */
-export function showSpec({ nlist, quantizer, projection, rescoreFactor }: Spec): string {
+export function showSpec({ nlist, spill, quantizer, projection, rescoreFactor }: Spec): string {
   const [word, opq] = quantizer.word.split(',').reverse()
-  const ivf = nlist === 1 ? undefined : `IVF${nlist}`
+  const ivf = nlist === 1 ? undefined : `IVF${nlist}${spill ? 's' : ''}`
   const refine = rescoreFactor === undefined ? undefined : `R${rescoreFactor}`
   const own = projection?.plan.word
   const [first, second] = projection?.beforeCells ? [own, undefined] : [undefined, own]
   return [first, opq, ivf, second, word, refine].filter((part) => part !== undefined).join(',')
 }
 
-/** Letters as specs have them: 'ivf16' is IVF16, 'flat' is Flat, 'pq8X4' is PQ8x4. */
+/** Letters as specs have them: 'ivf16' is IVF16, 'flat' is Flat, 'pq8X4' is PQ8x4, 'IVF16S' is IVF16s. */
 export function canonical(part: string): string {
   const upper = part.toUpperCase()
-  return { FLAT: 'Flat', L2NORM: 'L2norm' }[upper] ?? upper.replace(/^(PQ\d+)X/, '$1x')
+  return { FLAT: 'Flat', L2NORM: 'L2norm' }[upper] ?? upper.replace(/^(PQ\d+)X/, '$1x').replace(/^(IVF\d+)S$/, '$1s')
 }
 
 /** The projection that the first part names, which is then taken away. */

@@ -4,6 +4,7 @@ import { countBits, eachBit, fillBits, hasBit, setBit, wordsFor } from './bits.j
 import { type Contents, locate } from './contents.js'
 import type { Segment } from './segment.js'
 import { Selection } from './selection.js'
+import { homesOf, spilledBits } from './spilled.js'
 
 /** What may be an answer. */
 export type RowFilter =
@@ -22,6 +23,8 @@ export type PinnedFilter = Exclude<RowFilter, { kind: 'ids' | 'selection' }>
 export interface Allowed {
   /** A bit per slot of each segment. */
   readonly masks: readonly Uint32Array[]
+  /** A bit per slot of each part that is scanned: of the segments, and of what is spilled. */
+  readonly parts: readonly Uint32Array[]
   /** How many there are in each cell, over all segments. */
   readonly cells: Uint32Array
   /** … and in all. */
@@ -44,7 +47,11 @@ export async function allow(contents: Contents, filter: PinnedFilter, pace: () =
     }
   }
   const count = cells.reduce((sum, own) => sum + own, 0)
-  const allowed = { masks, cells, count, size: contents.size }
+  const parts = segments.flatMap(({ spill }, i) => {
+    const mask = masks[i] as Uint32Array
+    return spill ? [mask, spilledBits(homesOf(model, spill), mask)] : [mask]
+  })
+  const allowed = { masks, parts, cells, count, size: contents.size }
   if (filter.kind === 'rows') {
     filter.allowed ??= new WeakMap()
     filter.allowed.set(contents, allowed)

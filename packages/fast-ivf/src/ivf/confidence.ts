@@ -2,6 +2,7 @@ import type { Id } from '../options.js'
 import type { SearchResult } from '../result.js'
 import type { Model } from './model.js'
 import { cellOf, type Segment } from './segment.js'
+import { type Part, partsOf } from './spilled.js'
 import { type Probes, project } from './visits.js'
 
 const SIGMA = 2 // which factor of a code tells its error
@@ -19,27 +20,32 @@ export function nameAndJudge(
 ): void {
   const { engine, metric } = model
   const { errors, confidences } = withErrors(result)
+  const parts = partsOf(segments)
   for (let q = 0; q < nq; q++) {
     const at = (first + q) * result.k
     const count = result.counts[first + q] as number
     const last = result.scores[at + count - 1] as number
     for (let j = 0; j < count; j++) {
-      const [segment, slot] = segmentOf(segments, result.ids[at + j] as number)
-      const cell = cellOf(segment.starts, slot)
+      const [part, slot] = partOf(parts, result.ids[at + j] as number)
+      const cell = cellOf(part.starts, slot)
       const rank = cells.subarray(q * nprobe, (q + 1) * nprobe).indexOf(cell)
       const distance = distances[q * nprobe + rank] as number
       const centroidNorm = metric === 'l2' ? undefined : model.norms[cell]
       const { apart } = project(norms[q] as number, distance, centroidNorm, rounded?.[q] ?? 0)
-      const { factors, stride } = segment.codes
+      const { factors, stride } = part.codes
       const sigma = engine.floats(factors + (SIGMA * stride + slot) * 4, 1)[0] as number
       // A score of l2 is twice the distance that is estimated.
       const error = sigma * apart * (metric === 'l2' ? 2 : 1)
       const nearer =
         metric === 'l2' ? last - (result.scores[at + j] as number) : (result.scores[at + j] as number) - last
-      result.ids[at + j] = engine.ints(segment.rows + slot * 4, 1)[0] as number
+      result.ids[at + j] = engine.ints(part.rows + homeOf(part, slot) * 4, 1)[0] as number
       errors[at + j] = error
       confidences[at + j] = error > 0 ? normalCdf(nearer / error) : 1
     }
+  }
+
+  function homeOf({ spilled }: Part, slot: number): number {
+    return spilled ? (engine.ints(spilled.homes + slot * 4, 1)[0] as number) : slot
   }
 }
 
@@ -68,11 +74,11 @@ function withErrors<I extends Id>(result: SearchResult<I>): { errors: Float32Arr
   return { errors: result.errors, confidences: result.confidences }
 }
 
-function segmentOf(segments: readonly Segment[], slot: number): [Segment, number] {
+function partOf(parts: readonly Part[], slot: number): [Part, number] {
   let own = slot
-  for (const segment of segments) {
-    if (own < segment.count) return [segment, own]
-    own -= segment.count
+  for (const part of parts) {
+    if (own < part.count) return [part, own]
+    own -= part.count
   }
   throw new Error(`no slot ${slot}`)
 }

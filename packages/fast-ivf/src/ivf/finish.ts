@@ -71,10 +71,10 @@ function compared(scratch: Scratch, search: Search, stores: readonly Store[]) {
   const { metric, dim, k, queries, heaps, heapStride, lanes, exact } = search
   const size = recordSize('Span')
   const spans = scratch.alloc(Math.max(1, stores.length) * size)
-  for (const [i, { slot, codes, originals, rows }] of stores.entries()) {
+  for (const [i, { slot, codes, originals, rows, spilled }] of stores.entries()) {
     // Exact codes are the vectors.
-    const vectors = exact ? codes.codes : (originals?.rows ?? 0)
-    scratch.engine.ints(spans + i * size, 3).set([slot, vectors, rows])
+    const vectors = exact ? (spilled?.codes ?? codes).codes : (originals?.rows ?? 0)
+    scratch.engine.ints(spans + i * size, 4).set([slot, vectors, rows, spilled?.homes ?? 0])
   }
   return {
     ...{ heaps, heapStride, lanes, k, spans, nspans: stores.length, queries, vectorDim: dim },

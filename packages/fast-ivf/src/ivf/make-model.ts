@@ -18,6 +18,8 @@ export interface ModelPlan {
   quantizer: QuantizerPlan
   keep: Keep
   seed: number
+  /** Put vectors in a second cell, too. */
+  spill?: boolean
   /** What is done to vectors before they are encoded, and whether before cells are found, too. */
   projection?: { plan: ProjectionPlan; beforeCells: boolean }
 }
@@ -34,7 +36,7 @@ export async function createModel(
   options: LongCallOptions,
   projection?: ProjectionParameters,
 ): Promise<Model> {
-  const { metric, dim, quantizer, keep, seed } = plan
+  const { metric, dim, quantizer, keep, seed, spill } = plan
   const held = new Held(engine)
   try {
     const alloc = (bytes: number): number => held.alloc(bytes)
@@ -64,7 +66,7 @@ export async function createModel(
     const norms = squaredNorms(coded, width)
     return {
       ...{ engine, metric, dim, width, nlist: rows.length / cellDim, rows, norms, centroids, choose, assign },
-      ...{ quantizer: trained, exact, keep, held },
+      ...{ quantizer: trained, exact, keep, held, ...(spill && { spill }) },
       projection: place && { place, beforeCells, ...placeCentroids(coded, norms) },
     }
 

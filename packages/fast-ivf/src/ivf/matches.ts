@@ -63,7 +63,7 @@ export async function gather(
   try {
     const segment = await joinSegments(model, masked, { signal: options.signal })
     const more = Math.min(model.nlist, Math.ceil(nprobe * (count / size) ** MORE))
-    return { segment, allowed: { masks: [], cells, count, size }, nprobe: more }
+    return { segment, allowed: { masks: [], parts: [], cells, count, size }, nprobe: more }
   } finally {
     for (const { held } of masked) held.release()
   }

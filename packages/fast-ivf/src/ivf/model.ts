@@ -35,6 +35,8 @@ export interface Model {
   readonly exact: boolean
   /** In which form segments keep the vectors beside their codes. */
   readonly keep: Keep
+  /** Vectors are in a second cell, too. */
+  readonly spill?: boolean
   readonly held: Held
 }
 

@@ -1,11 +1,15 @@
+import { chunkRows } from '../engine/load.js'
 import { IvfError } from '../errors.js'
 import type { LongCallOptions } from '../options.js'
+import { celledRows, codedRows } from './coded-rows.js'
 import { type Contents, compacted } from './contents.js'
 import { cellsAround, divide } from './divide.js'
 import type { Model } from './model.js'
 import { moveInto, relabel } from './move.js'
+import { AS_THEY_ARE, pick } from './pick.js'
 import { sameModel } from './same-model.js'
 import type { Segment } from './segment.js'
+import type { ReadSlots } from './spill.js'
 
 /** What is tended to. */
 export interface OptimizeSettings {
@@ -129,11 +133,31 @@ async function rebuild(
     const named = new Map(plan.kept.map((cell, i) => [cell, i]))
     const touched = new Set([...plan.large.map(({ cell }) => cell), ...plan.small, ...around])
     const { labels, moved } = await relabel(next, model, segment, named, touched, options)
-    return { model: next, segment: await moveInto(next, model, segment, labels, moved, options), moved: moved.size }
+    const alone = await moveInto(next, model, segment, labels, moved, options)
+    return { model: next, segment: next.spill ? await spillAnew(next, alone, options) : alone, moved: moved.size }
   } catch (error) {
     next.held.release()
     throw error
   }
+}
+
+/** Second cells are found once more, of the vectors as they are stored. */
+async function spillAnew(model: Model, segment: Segment, options: LongCallOptions): Promise<Segment> {
+  const { spilled } = await import('./spill.js')
+  const read: ReadSlots = async (scratch, slots, as) => {
+    // Codes are decoded in the order of their slots.
+    const order = Uint32Array.from(slots.keys()).sort((a, b) => (slots[a] as number) - (slots[b] as number))
+    const sorted = order.map((i) => slots[i] as number)
+    const [rows, dim] =
+      as === 'celled'
+        ? [await celledRows(scratch, model, segment, sorted, options), model.rows.length / model.nlist]
+        : [await codedRows(scratch, model, segment, sorted, options), model.width]
+    const out = scratch.alloc(slots.length * dim * 4)
+    const moved = { slots: Uint32Array.from(order.keys()), places: order }
+    await pick(scratch, { kept: AS_THEY_ARE, from: rows, dim, rows: out, ...moved }, { signal: options.signal })
+    return out
+  }
+  return spilled(model, segment, chunkRows(model.dim), read, options)
 }
 
 function concat(parts: readonly Float32Array[]): Float32Array {

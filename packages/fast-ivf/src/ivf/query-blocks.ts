@@ -11,8 +11,8 @@ const BLOCK_BYTES = 64 << 20
 const LANES = 4
 
 /** How many queries are searched together, each with nprobe cells and k candidates. */
-export function queriesPerBlock({ dim, width, quantizer }: Model, nprobe: number, k: number): number {
-  const perQuery = (dim + width) * 4 + nprobe * 20 + quantizer.preparedBytes + k * 8 * LANES
+export function queriesPerBlock({ dim, width, quantizer, spill, nlist }: Model, nprobe: number, k: number): number {
+  const perQuery = (dim + width) * 4 + nprobe * 20 + quantizer.preparedBytes + k * 8 * LANES + (spill ? nlist / 8 : 0)
   return Math.max(64, Math.floor(BLOCK_BYTES / perQuery))
 }
 

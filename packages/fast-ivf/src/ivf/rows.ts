@@ -8,6 +8,7 @@ import type { Model } from './model.js'
 import { findProbes } from './probes.js'
 import { type Bound, beginSearch, type ScanVisit, type Search, type Store, scan } from './scan.js'
 import type { Segment } from './segment.js'
+import { type Part, partsOf, type Visited } from './spilled.js'
 import { type CellVisit, groupByCell, type Probes } from './visits.js'
 
 /** Which candidates are compared exactly. */
@@ -81,38 +82,45 @@ export async function searchRows(
   const wanted = { nprobe, ratioThreshold, k, allowed }
   const probes = await findProbes(model, scratch, queries, prepared, wanted, signal)
   const bounded = rescore.kind === 'bound'
-  const stores = storesOf(segments, placeMasks(scratch, segments, allowed))
+  // Who visits all cells meets every vector in its own.
+  const parts: readonly Part[] = nprobe < model.nlist ? partsOf(segments) : segments
+  const stores = storesOf(parts, placeMasks(scratch, parts, allowed))
+  // What is in two cells that a query visits is met in its own: with a rule, when all that it visits is known.
+  const met = parts.length > segments.length ? await import('./met.js') : undefined
+  const visited = (): Visited | undefined => met?.placeVisited(scratch, probes, model.nlist)
   // The nearest cells first, so that limits are tight for the rest.
   const ranks = bounded ? [0, 1, FIRST_WAVE] : [0, FIRST_WAVE]
   const first = rule ? { ...probes, used: probes.used.map((used) => Math.min(used, rule.wave)) } : probes
-  const nearest = wavesOf(first, ranks)
+  const nearest = wavesOf(first, ranks, rule ? 'own' : 'all')
   let vectors = scoredBy(nearest)
   const cost = (rule ? nq * rule.vectors : vectors) * quantizer.scan.cost
-  const compared = { queries: given.rows, norms: coded.norms }
+  const compared = { queries: given.rows, norms: coded.norms, visited: rule ? undefined : visited() }
   const search = await beginSearch(scratch, { metric, dim, quantizer, exact, prepared, k, nq, ...compared, cost })
   const limits = bounded || rule ? scratch.alloc(nq * 4) : 0
   const bound = bounded ? boundOf(search, limits, rescore.epsilon) : undefined
   let [scanned, items] = [0, itemsOf(nearest)]
-  await visit(nearest, rule ? undefined : onItems)
+  await visit(search, nearest, rule ? undefined : onItems)
   let expected: Float32Array | undefined
   if (rule) {
     await updateLimits(search, limits, { signal })
     expected = await rule.decide(search, probes, { signal })
-    const rest = wavesOf(probes, [rule.wave])
+    const rest = wavesOf(probes, [rule.wave], 'own')
+    if (met) rest.at(-1)?.push(...wavesOf(probes, [0], 'spilled').flat())
     vectors += scoredBy(rest)
     items += itemsOf(rest)
-    await visit(rest, onItems)
+    await visit({ ...search, visited: visited() }, rest, onItems)
   }
   const cells = probes.used.reduce((sum, used) => sum + used, 0)
   const work = { vectors, cells, rescored: bound ? comparedOf(search, bound) : 0 }
   return { search, stores, probes, expected, work }
 
-  function wavesOf(chosen: Probes, from: readonly number[]): ScanVisit[][] {
-    const groups = visitsOf(segments, stores, placePairs(scratch, model, chosen, from), allowed)
+  function wavesOf(chosen: Probes, from: readonly number[], which: 'own' | 'spilled' | 'all'): ScanVisit[][] {
+    const wanted = parts.map(({ spilled }) => which === 'all' || (which === 'spilled') === (spilled !== undefined))
+    const groups = visitsOf(parts, stores, placePairs(scratch, model, chosen, from), wanted, allowed)
     return bounded ? groups : [groups.flat()]
   }
 
-  async function visit(waves: readonly ScanVisit[][], told: typeof onItems): Promise<void> {
+  async function visit(search: Search, waves: readonly ScanVisit[][], told: typeof onItems): Promise<void> {
     for (const [i, wave] of waves.entries()) {
       if (wave.length === 0) continue
       if (i > 0 && bound) await updateLimits(search, bound.limits, { signal })
@@ -145,10 +153,10 @@ function comparedOf({ scratch, lanes }: Search, { compared }: Bound): number {
   return sum
 }
 
-/** Address of each segment's mask, in scratch; without a filter its own, or 0. */
-function placeMasks(scratch: Scratch, segments: readonly Segment[], allowed: Allowed | undefined): number[] {
-  return segments.map(({ mask }, i) => {
-    const words = allowed?.masks[i]
+/** Address of each part's mask, in scratch; without a filter its own, or 0. */
+function placeMasks(scratch: Scratch, parts: readonly Part[], allowed: Allowed | undefined): number[] {
+  return parts.map(({ mask }, i) => {
+    const words = allowed?.parts[i]
     if (!words) return mask
     const at = scratch.alloc(words.byteLength)
     scratch.engine.ints(at, words.length).set(words)
@@ -156,11 +164,11 @@ function placeMasks(scratch: Scratch, segments: readonly Segment[], allowed: All
   })
 }
 
-/** The segments' slots, numbered on from one to the next. */
-function storesOf(segments: readonly Segment[], masks: readonly number[]): Store[] {
+/** The parts' slots, numbered on from one to the next. */
+function storesOf(parts: readonly Part[], masks: readonly number[]): Store[] {
   let slot = 0
-  return segments.map(({ codes, originals, rows, count }, i) => {
-    const store = { codes, originals, rows, mask: masks[i] as number, slot }
+  return parts.map(({ codes, originals, rows, count, spilled }, i) => {
+    const store = { codes, originals, rows, mask: masks[i] as number, slot, spilled }
     slot += count
     return store
   })
@@ -203,17 +211,19 @@ export function placePairs(
 const GAP = 64
 const FEW = 4
 
-/** The visits of each wave. */
+/** The visits of each wave to the parts that are wanted. */
 function visitsOf(
-  segments: readonly Segment[],
+  parts: readonly Part[],
   stores: readonly Store[],
   { waves, fields }: PlacedPairs,
+  wanted: readonly boolean[],
   allowed: Allowed | undefined,
 ): ScanVisit[][] {
   return waves.map((visits) =>
-    segments.flatMap(({ starts }, i) => {
+    parts.flatMap(({ starts }, i) => {
+      if (!wanted[i]) return []
       const store = stores[i] as Store
-      const mask = allowed?.masks[i]
+      const mask = allowed?.parts[i]
       const found: ScanVisit[] = []
       for (const visit of visits) {
         const [from, to] = [starts[visit.cell] as number, starts[visit.cell + 1] as number]

@@ -8,7 +8,7 @@ import type { Model } from './model.js'
 /** What was learned before, placed anew: in another engine, or with other centroids (`rows`). */
 export function sameModel(
   engine: Engine,
-  { metric, dim, keep, projection, quantizer }: Model,
+  { metric, dim, keep, projection, quantizer, spill }: Model,
   rows: Float32Array,
   seed: number,
   options: LongCallOptions,
@@ -18,6 +18,7 @@ export function sameModel(
   if (!plan) throw new Error(`${quantizer.word} cannot be opened`)
   const parameters = projection?.place.parameters
   const placed = projection && parameters && { plan: given(parameters), beforeCells: projection.beforeCells }
-  const made = { metric, dim, quantizer: plan, keep, seed, ...(placed && { projection: placed }) }
+  const also = { ...(spill && { spill }), ...(placed && { projection: placed }) }
+  const made = { metric, dim, quantizer: plan, keep, seed, ...also }
   return createModel(engine, made, rows, undefined, options, parameters)
 }

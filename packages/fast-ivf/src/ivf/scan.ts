@@ -6,6 +6,7 @@ import { records } from '../generated/kernels.js'
 import type { Metric } from '../options.js'
 import type { Codes, Prepared, Quantizer } from '../quantizers/quantizer.js'
 import type { Originals } from './originals.js'
+import type { Visited } from './spilled.js'
 
 /** Queries in engine memory and the nearest found so far of each, per lane. */
 export interface Search {
@@ -20,6 +21,8 @@ export interface Search {
   /** Places per heap. */
   readonly k: number
   readonly nq: number
+  /** Which cells each query visits, where something is spilled. */
+  readonly visited?: Visited | undefined
   /** Address: nq × dim. */
   readonly queries: number
   /** Address: nq squared norms of the queries as codes see them. */
@@ -41,6 +44,16 @@ export interface Store {
   readonly mask: number
   /** The first slot's number. */
   readonly slot: number
+  /** What is spilled. */
+  readonly spilled?: SpilledStore | undefined
+}
+
+/** Addresses, per slot of what is spilled: the slot in its segment, where originals and rows are, and the cell there. */
+export interface SpilledStore {
+  readonly homes: number
+  readonly owns: number
+  /** Of the segment. */
+  readonly codes: Codes
 }
 
 /** Part of a store, slots from … to, and the queries that visit it. */
@@ -93,7 +106,7 @@ export function scan(
   options: RunOptions,
   bound: Bound = { limits: 0, epsilon: 0, compared: 0, seeds: 0 },
 ): Promise<void> {
-  const { scratch, dim, k, metric, queries, norms, heaps, heapStride, cost, prepared } = search
+  const { scratch, dim, k, metric, queries, norms, heaps, heapStride, cost, prepared, visited } = search
   const { packed, sums, kernel, cost: _, ...shape } = search.quantizer.scan
   const { engine } = scratch
   return engine.frame((own) => {
@@ -116,6 +129,8 @@ export function scan(
       ...lanesOf(own, cost, used + masked * 4),
       ...bound,
       queries,
+      visited: visited?.bits ?? 0,
+      visitedStride: visited?.stride ?? 0,
       vectorDim: dim,
       norms,
       kept: visits[0]?.store.originals?.form ?? 0,
@@ -137,19 +152,22 @@ const [CODES, FACTORS, STRIDE, ORIGINALS, MASK, SLOT, FROM, TO] = [
   fieldOf('from'),
   fieldOf('to'),
 ]
-const [QUERIES, NEAR, SHARE, APART, COUNT] = [
+const [QUERIES, NEAR, SHARE, APART, COUNT, HOMES, OWNS] = [
   fieldOf('queries'),
   fieldOf('near'),
   fieldOf('share'),
   fieldOf('apart'),
   fieldOf('count'),
+  fieldOf('homes'),
+  fieldOf('owns'),
 ]
 
 function writeVisits(scratch: Scratch, visits: readonly ScanVisit[]): number {
   const size = recordSize('Visit') / 4
   const at = scratch.alloc(Math.max(1, visits.length) * size * 4)
   const ints = scratch.engine.ints(at, visits.length * size)
-  visits.forEach(({ store: { codes, originals, mask, slot }, from, to, queries, near, share, apart, count }, i) => {
+  visits.forEach(({ store, from, to, queries, near, share, apart, count }, i) => {
+    const { codes, originals, mask, slot, spilled } = store
     const record = i * size
     ints[record + CODES] = codes.codes
     ints[record + FACTORS] = codes.factors
@@ -164,6 +182,8 @@ function writeVisits(scratch: Scratch, visits: readonly ScanVisit[]): number {
     ints[record + SHARE] = share
     ints[record + APART] = apart
     ints[record + COUNT] = count
+    ints[record + HOMES] = spilled?.homes ?? 0
+    ints[record + OWNS] = spilled?.owns ?? 0
   })
   return at
 }

@@ -9,6 +9,8 @@ import type { Model } from './model.js'
 import { allocOriginals, keepRows, type Originals, originalsBytes } from './originals.js'
 import { Places } from './places.js'
 import { allocRows, loadProjected } from './project.js'
+import type { ReadSlots } from './spill.js'
+import { homesOf, type Spill, spilledBits } from './spilled.js'
 
 /** Vectors stored under a model, cell by cell, in slots that run on from cell to cell; never changed once built. */
 export interface Segment {
@@ -24,14 +26,18 @@ export interface Segment {
   readonly mask: number
   /** How many are there. */
   readonly alive: number
+  /** Its vectors in their second cells, where the model has them spilled. */
+  readonly spill?: Spill
   /** What all share that differ in the mask only. */
   readonly blocks: Held
   readonly held: Held
 }
 
 /** Bytes of a segment without the originals. */
-export function codedBytes({ quantizer }: Model, { count, starts }: Segment): number {
-  return quantizer.bytes(count) + count * 4 + starts.byteLength
+export function codedBytes({ quantizer }: Model, { count, starts, spill }: Segment): number {
+  const bytes = (slots: number, numbers: number): number =>
+    quantizer.bytes(slots) + slots * 4 * numbers + starts.byteLength
+  return bytes(count, 1) + (spill ? bytes(spill.count, 2) : 0)
 }
 
 /** Bytes of a segment. */
@@ -63,7 +69,7 @@ export async function buildSegment(
       options.onProgress?.({ phase: 'assign', done: to, total: count })
     }
     const { starts, rows: order } = rowsByCell(engine.ints(labels, count), nlist)
-    return newSegment(model, starts, async ({ codes, originals, rows: numbers }) => {
+    const segment = await newSegment(model, starts, async ({ codes, originals, rows: numbers }) => {
       engine.ints(numbers, count).set(order.map((row) => firstRow + row))
       // The labels in the order of the slots.
       const cells = engine.ints(labels, count)
@@ -84,6 +90,17 @@ export async function buildSegment(
         options.onProgress?.({ phase: 'fill', done: to, total: count })
       }
     })
+    if (!model.spill) return segment
+    const { spilled } = await import('./spill.js')
+    const read: ReadSlots = async (_scratch, slots, as) => {
+      const part = pick(
+        matrix,
+        slots.map((slot) => order[slot] as number),
+      )
+      await loadProjected(model, part, 0, slots.length, rows, load)
+      return as === 'celled' ? labelled : rows.coded
+    }
+    return spilled(model, segment, chunk, read, options)
   })
 }
 
@@ -103,15 +120,21 @@ export function withoutSlots(model: Model, segment: Segment, slots: Iterable<num
 }
 
 /** The segment with a mask of its own. */
-export function withMask({ engine }: Model, segment: Segment, bits: Uint32Array, alive: number): Segment {
+export function withMask(model: Model, segment: Segment, bits: Uint32Array, alive: number): Segment {
+  const { engine } = model
   const { blocks } = segment
   const held = new Held(engine)
   blocks.retain()
   held.adopt(blocks)
+  const put = (words: Uint32Array): number => {
+    const at = held.alloc(words.byteLength)
+    engine.ints(at, words.length).set(words)
+    return at
+  }
   try {
-    const mask = held.alloc(bits.byteLength)
-    engine.ints(mask, bits.length).set(bits)
-    return { ...segment, mask, alive, held }
+    const { spill } = segment
+    const also = spill && { spill: { ...spill, mask: put(spilledBits(homesOf(model, spill), bits)) } }
+    return { ...segment, mask: put(bits), alive, held, ...also }
   } catch (error) {
     held.release()
     throw error

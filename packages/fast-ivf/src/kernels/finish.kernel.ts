@@ -1,4 +1,4 @@
-import { exactDistance, touchRow } from './originals.kernel'
+import { exactDistance, homeOf, touchRow } from './originals.kernel'
 import { clearHeap, push, sortHeap, sortNearest } from './topk.kernel'
 
 @unmanaged
@@ -19,6 +19,7 @@ export class Span {
   slot: u32 // its first
   originals: usize
   ids: usize
+  homes: usize // what is spilled: per slot of it, where those two have it; 0: at its own slot
 }
 
 const AHEAD: usize = 32 // bytes of slots: eight rows are fetched at once
@@ -120,7 +121,7 @@ function compareAll(heap: usize, k: u32, spans: usize, nspans: u32, kept: u32, q
       if (!(load<f32>(heap + i) < Infinity)) continue
       const slot = load<u32>(heap + slotsAt + i)
       const span = spanOf(spans, nspans, slot)
-      touched += touchRow(kept, span.originals, slot - span.slot, dim)
+      touched += touchRow(kept, span.originals, homeOf(span.homes, slot - span.slot), dim)
     }
     for (let i = from; i < to; i += 4) {
       if (!(load<f32>(heap + i) < Infinity)) continue
@@ -181,13 +182,13 @@ function nameSlots(heap: usize, k: u32, spans: usize, nspans: u32): void {
     if (!(load<f32>(heap + i) < Infinity)) continue
     const slot = load<u32>(heap + slotsAt + i)
     const span = spanOf(spans, nspans, slot)
-    store<u32>(heap + slotsAt + i, load<u32>(span.ids + ((<usize>(slot - span.slot)) << 2)))
+    store<u32>(heap + slotsAt + i, load<u32>(span.ids + ((<usize>homeOf(span.homes, slot - span.slot)) << 2)))
   }
 }
 
 function exactOf(slot: u32, spans: usize, nspans: u32, kept: u32, query: usize, dim: u32, squared: u32): f32 {
   const span = spanOf(spans, nspans, slot)
-  return exactDistance(kept, span.originals, slot - span.slot, query, dim, squared)
+  return exactDistance(kept, span.originals, homeOf(span.homes, slot - span.slot), query, dim, squared)
 }
 
 function spanOf(spans: usize, nspans: u32, slot: u32): Span {

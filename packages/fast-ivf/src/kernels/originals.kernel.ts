@@ -12,6 +12,13 @@ export function rowBytes(kept: u32, dim: u32): u32 {
   return kept == INT8 ? (dim + 4 + 15) & ~15 : dim << 2
 }
 
+/** Where in its segment the vector of a slot is; `homes`: per slot of what is spilled, or 0. */
+// @ts-ignore: decorator
+@inline
+export function homeOf(homes: usize, slot: u32): u32 {
+  return homes ? load<u32>(homes + ((<usize>slot) << 2)) : slot
+}
+
 /**
  * The exact distance of slot `slot` from the query: Σ(x − q)² (squared 1) or −⟨q, x⟩. Products are rounded before they
  * are added, so that every build gives the same bits.

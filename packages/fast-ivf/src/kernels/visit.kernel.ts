@@ -1,5 +1,5 @@
 import { dropSlots } from './mask.kernel'
-import { exactDistance, touchRow } from './originals.kernel'
+import { exactDistance, homeOf, touchRow } from './originals.kernel'
 import { clearHeap, farther, offerDistances, push, sortHeap } from './topk.kernel'
 
 /** One cell of a segment and the queries that visit it. */
@@ -18,6 +18,8 @@ export class Visit {
   share: usize // count: how much of the centroid is in the query, by which add is multiplied; 0: all of it
   apart: usize // count: ‖query − share · centroid‖; 0 when nothing is bounded
   count: u32
+  homes: usize // what is spilled: per slot of it, where in the segment the vector is; 0: slots are the vectors' own
+  owns: usize // likewise: the cell where it is there
 }
 
 @unmanaged
@@ -48,6 +50,8 @@ export class Scan {
   seeds: u32 // estimates that are compared to find a first limit; scratch has room for a heap of so many after products
   masked: u32 // where in the scratch of a lane the rest begins: 4 bytes per slot of the largest visit with a mask
   norms: usize // squared norms of the queries
+  visited: usize // per query, visitedStride bytes from one to the next: a bit per cell that it visits; 0: nothing is spilled
+  visitedStride: u32
 }
 
 const AHEAD: u32 = 8 // rows that are fetched at once
@@ -80,6 +84,27 @@ export function addsOf(s: Scan, v: Visit, lane: u32): usize {
 }
 
 /**
+ * Writes `never` over what the i-th query of the visit has of `count` slots from `first`, where what is spilled is in a
+ * cell of its own that the query visits, too: there it is met, and its code errs less.
+ */
+export function dropMet(s: Scan, v: Visit, i: u32, first: u32, count: u32, at: usize, never: f32): void {
+  if (!v.owns) return
+  const visited = s.visited + <usize>queryOf(v, i) * s.visitedStride
+  let own = v.owns + ((<usize>first) << 2)
+  // Neighbours are mostly of one cell.
+  let last: u32 = 0xffffffff, met: u32 = 0
+  for (const end = at + ((<usize>count) << 2); at < end; at += 4) {
+    const cell = load<u32>(own)
+    if (cell != last) {
+      met = (load<u32>(visited + ((<usize>(cell >> 5)) << 2)) >> (cell & 31)) & 1
+      last = cell
+    }
+    if (met) store<f32>(at, never)
+    own += 4
+  }
+}
+
+/**
  * Offers `count` slots from `first` (of the segment) to the i-th query of the visit. sums: one per slot, which become
  * distances: share · add + near − scale · (unit · sum + offset); `adds` is what `addsOf` told.
  */
@@ -87,6 +112,7 @@ export function offerSums(s: Scan, v: Visit, i: u32, adds: usize, sums: usize, f
   const query = queryOf(v, i)
   const heap = s.heaps + <usize>lane * s.heapStride + ((<usize>query * s.k) << 3)
   toDistances(s, v, i, adds + ((<usize>(first - v.from)) << 2), query, sums, first, count)
+  dropMet(s, v, i, first, count, sums, Infinity)
   if (!s.limits) offerDistances(sums, count, v.slot + first, heap, s.k)
   else offerBounded(s, v, i, query, sums, first, count, heap, lane)
 }
@@ -192,10 +218,10 @@ function compareAll(s: Scan, v: Visit, query: usize, slots: usize, count: u32, h
   let touched: u32 = 0
   for (let from: u32 = 0; from < count; from += AHEAD) {
     const to = min(from + AHEAD, count)
-    for (let j = from; j < to; j++) touched += touchRow(s.kept, v.originals, load<u32>(slots + ((<usize>j) << 2)), s.vectorDim)
+    for (let j = from; j < to; j++) touched += touchRow(s.kept, v.originals, homeOf(v.homes, load<u32>(slots + ((<usize>j) << 2))), s.vectorDim)
     for (let j = from; j < to; j++) {
       const slot = load<u32>(slots + ((<usize>j) << 2))
-      const d = exactDistance(s.kept, v.originals, slot, query, s.vectorDim, s.squared)
+      const d = exactDistance(s.kept, v.originals, homeOf(v.homes, slot), query, s.vectorDim, s.squared)
       if (exact) store<f32>(exact + ((<usize>j) << 2), d)
       push(d, v.slot + slot, heap, s.k)
     }

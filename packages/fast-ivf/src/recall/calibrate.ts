@@ -73,7 +73,7 @@ export async function calibrate(
   function learn({ wave, k, kept }: Pick<CurveSettings, 'wave' | 'k' | 'kept'>): Rules['variants'][number] {
     const { metric, norms } = model
     const shapes = { spreads, norms }
-    const { nq, ranks, found } = observed
+    const { nq, ranks, found, again } = observed
     const half = nq >> 1
     const z = new Float64Array(ranks)
     const shares = new Float64Array(ranks)
@@ -83,7 +83,10 @@ export async function calibrate(
         const wanted = neighbours.reduce((sum, rank) => sum + (rank === NONE ? 0 : 1), 0)
         if (wanted === 0) continue
         shares.fill(0)
-        for (const rank of neighbours) if (rank < ranks) shares[rank] = (shares[rank] as number) + 1 / wanted
+        for (const [i, own] of neighbours.entries()) {
+          const rank = Math.min(own, again[q * places + i] as number)
+          if (rank < ranks) shares[rank] = (shares[rank] as number) + 1 / wanted
+        }
         nearnessOf(observed, metric, shapes, q, wave, { k, places }, z)
         for (let rank = 0; rank < ranks; rank++) tell(rank, z[rank] as number, shares[rank] as number)
       }
@@ -97,7 +100,7 @@ export async function calibrate(
 /** Vectors of each cell: nlist. */
 export function cellSizes({ model: { nlist }, segments }: Contents): Uint32Array {
   const sizes = new Uint32Array(nlist)
-  for (const { starts } of segments) {
+  for (const { starts } of segments.flatMap((segment) => (segment.spill ? [segment, segment.spill] : [segment]))) {
     for (let cell = 0; cell < nlist; cell++) {
       sizes[cell] = (sizes[cell] as number) + (starts[cell + 1] as number) - (starts[cell] as number)
     }
@@ -138,7 +141,7 @@ function waysToRescore(usual: Rescore, most: number): Rescore[] {
 async function measureLevel(
   contents: Contents,
   { queries, self, truth, k: places }: HeldOut,
-  { nq, ranks, found }: Observed,
+  { nq, ranks, found, again }: Observed,
   k: number,
   rescore: Rescore,
   { signal }: LongCallOptions,
@@ -146,7 +149,8 @@ async function measureLevel(
   const kept = new Uint8Array(nq * places).fill(1)
   if (contents.model.exact) return { level: { rescore, compared: 0, recall: 1, deviation: 0 }, kept }
   const half = nq >> 1
-  const nprobe = covering(found.subarray(half * places), ranks)
+  const nearer = found.map((rank, i) => Math.min(rank, again[i] as number))
+  const nprobe = covering(nearer.subarray(half * places), ranks)
   const second: Matrix = {
     ...{ rows: nq - half, dim: queries.dim },
     copy: (from, to, target) => queries.copy(half + from, half + to, target),
@@ -162,7 +166,7 @@ async function measureLevel(
       const row = truth[i] as number
       if (row === NONE) continue
       wanted++
-      if ((found[i] as number) >= nprobe || own.has(row)) continue
+      if ((nearer[i] as number) >= nprobe || own.has(row)) continue
       kept[i] = 0
       lost++
     }
@@ -178,12 +182,13 @@ async function measureLevel(
 }
 
 /** Share of the neighbours that are in the nearest cells, of the second half: one, two, … of them. */
-function shareByRank({ nq, ranks, found }: Observed, k: number, places: number): Float32Array {
+function shareByRank({ nq, ranks, found, again }: Observed, k: number, places: number): Float32Array {
   const counts = new Float64Array(ranks)
   let all = 0
   for (let q = nq >> 1; q < nq; q++) {
-    for (const rank of found.subarray(q * places, q * places + k)) {
-      if (rank === NONE) continue
+    for (let i = q * places; i < q * places + k; i++) {
+      if (found[i] === NONE) continue
+      const rank = Math.min(found[i] as number, again[i] as number)
       all++
       if (rank < ranks) counts[rank] = (counts[rank] as number) + 1
     }

@@ -64,7 +64,7 @@ export function followCurve(
   [from, to]: readonly [number, number],
   { metric, shapes, sizes, wave, k, places, kept }: CurveSettings,
 ): Curve {
-  const { ranks, cells, found } = observed
+  const { ranks, cells, found, again } = observed
   const first = Math.min(WAVES[wave] as number, ranks)
   const bins = rankBins(ranks)
   const steps = THRESHOLDS.length
@@ -99,8 +99,12 @@ export function followCurve(
       far[rank] = (far[rank] as number) + 1
     }
     for (const [i, rank] of neighbours.entries()) {
-      if (rank >= ranks) continue
-      const enters = entered[rank] as number
+      const second = again[q * places + i] as number
+      // It is met in whichever of its cells is visited first.
+      const enters = Math.min(
+        rank < ranks ? (entered[rank] as number) : steps,
+        second < ranks ? (entered[second] as number) : steps,
+      )
       if (enters >= steps) continue
       for (const [level, hits] of own.hits.entries()) {
         hits[enters] = (hits[enters] as number) + ((kept[level] as Uint8Array)[q * places + i] as number) / wanted

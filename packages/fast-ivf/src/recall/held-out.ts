@@ -2,7 +2,8 @@ import { seeded } from '../clustering/random.js'
 import { type Matrix, pick, toMatrix } from '../engine/vectors.js'
 import { IvfError } from '../errors.js'
 import { type Contents, locate } from '../ivf/contents.js'
-import { cellOf, slotsThere } from '../ivf/segment.js'
+import { cellOf, type Segment, slotsThere } from '../ivf/segment.js'
+import { homesOf } from '../ivf/spilled.js'
 import { trueNearest } from '../ivf/truth.js'
 import { copyVectors } from '../ivf/vectors.js'
 import type { LongCallOptions } from '../options.js'
@@ -94,17 +95,33 @@ export function others(found: SearchResult, self: Uint32Array | undefined, k: nu
   return rows
 }
 
-/** The cell of each row of the truth; NONE where there is none. */
-export function cellsOf(contents: Contents, rows: Uint32Array): Uint32Array {
-  const known = new Map<number, number>()
-  return rows.map((row) => {
-    if (row === NONE) return NONE
-    let cell = known.get(row)
-    if (cell === undefined) {
+/** The cell of each row of the truth, and the second one of what is spilled; NONE where there is none. */
+export function cellsOf(contents: Contents, rows: Uint32Array): { own: Uint32Array; second: Uint32Array } {
+  const known = new Map<number, readonly [number, number]>()
+  const [own, second] = [new Uint32Array(rows.length).fill(NONE), new Uint32Array(rows.length).fill(NONE)]
+  const spilled = new Map(contents.segments.map((segment) => [segment, slotsAtHome(contents, segment)]))
+  for (const [i, row] of rows.entries()) {
+    if (row === NONE) continue
+    let cells = known.get(row)
+    if (!cells) {
       const place = locate(contents, row)
-      cell = place ? cellOf(place.segment.starts, place.slot) : NONE
-      known.set(row, cell)
+      const slot = place && spilled.get(place.segment)?.[place.slot]
+      cells = [
+        place ? cellOf(place.segment.starts, place.slot) : NONE,
+        slot === undefined || slot === NONE ? NONE : cellOf(place?.segment.spill?.starts as Uint32Array, slot),
+      ]
+      known.set(row, cells)
     }
-    return cell
-  })
+    own[i] = cells[0]
+    second[i] = cells[1]
+  }
+  return { own, second }
+}
+
+/** Of each slot of a segment, where it is among what is spilled; undefined where nothing is. */
+function slotsAtHome({ model }: Contents, { spill, count }: Segment): Uint32Array | undefined {
+  if (!spill) return undefined
+  const slots = new Uint32Array(count).fill(NONE)
+  for (const [slot, home] of homesOf(model, spill).entries()) slots[home] = slot
+  return slots
 }

@@ -27,6 +27,8 @@ export interface Observed {
   readonly norms: Float32Array
   /** nq × truth.k: the rank of the cell of each true neighbour; `ranks`: farther away; NONE: there is no neighbour. */
   readonly found: Uint32Array
+  /** Likewise of its second cell, where it has one; NONE elsewhere. */
+  readonly again: Uint32Array
   /** Per wave: nq × truth.k: the k-th nearest, once that many cells have been visited, as `nearness` wants it. */
   readonly kth: readonly Float32Array[]
 }
@@ -58,15 +60,19 @@ export async function observe(
       norms.set(probes.norms, from)
     })
   }
-  const found = ranksOf(cellsOf(contents, truth), cells, { nq, ranks, k, nlist: model.nlist })
+  const shape = { nq, ranks, k, nlist: model.nlist }
+  const { own, second } = cellsOf(contents, truth)
+  const [found, again] = [ranksOf(own, cells, shape), ranksOf(second, cells, shape)]
+  // What is in a second cell is met when all cells are known.
+  const single = { ...contents, segments: contents.segments.map(({ spill: _, ...segment }) => segment) }
   const kth: Float32Array[] = []
   for (const wave of WAVES) {
     const nprobe = Math.min(wave, model.nlist)
     const settings = { ...{ k: k + 1, nprobe, ratioThreshold: 0, confidence: false }, rescore: bound ?? NO_RESCORE }
-    const result = await searchSegments(contents, queries, settings, options)
+    const result = await searchSegments(single, queries, settings, options)
     kth.push(nearestOf(result, held.self, k, model.metric === 'l2' ? 1 : -1))
   }
-  return { nq, ranks, cells, distances, norms, found, kth }
+  return { nq, ranks, cells, distances, norms, found, again, kth }
 }
 
 const NO_RESCORE: Rescore = { kind: 'none' }

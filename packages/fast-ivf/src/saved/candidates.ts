@@ -82,7 +82,7 @@ export async function fetchCandidates(
 }
 
 /** The cell of each slot, and its place there. */
-function placesOf({ segments }: Stored, slots: Uint32Array): { place: CellPlace; slot: number }[] {
+function placesOf({ parts: segments }: Stored, slots: Uint32Array): { place: CellPlace; slot: number }[] {
   let [s, cell] = [0, 0]
   return Array.from(slots, (slot) => {
     while (slot >= (segments[s] as (typeof segments)[number]).slot + (segments[s]?.count ?? 0)) {
@@ -140,9 +140,11 @@ async function originalRows(
   if (!originals) return { codes: NO_CODES, originals: undefined }
   const { rowBytes } = originals
   const ranges = places.map(({ place: { segment, cell }, slot }, i) => {
-    const row = (segment.starts[cell] as number) + slot
-    const from = (segment.originals?.place.from ?? 0) + row * rowBytes
-    return { i, from, to: from + rowBytes, check: segment.rowChecks[row] as number, cell, s: segment.s }
+    const own = (segment.starts[cell] as number) + slot
+    const { home } = segment
+    const [at, row] = home ? [home.segment, home.slots[own] as number] : [segment, own]
+    const from = (at.originals?.place.from ?? 0) + row * rowBytes
+    return { i, from, to: from + rowBytes, check: at.rowChecks[row] as number, cell, s: segment.s }
   })
   await readRanges(stored.file.source, ranges, read, signal, ({ i }, bytes) => {
     new Uint8Array(engine.memory.buffer, originals.rows + i * rowBytes, rowBytes).set(bytes)

@@ -15,6 +15,8 @@ export interface StoredSegment extends Directory {
   readonly slot: number
   /** The last 32 bits of the hash of each row that is kept beside the codes. */
   readonly rowChecks: Uint32Array
+  /** What is spilled: the segment of the vectors, and each one's slot and cell there. */
+  readonly home?: { readonly segment: StoredSegment; readonly slots: Uint32Array; readonly cells: Uint32Array }
 }
 
 export interface CellPlace {
@@ -27,6 +29,8 @@ export interface Cell extends CellPlace {
   readonly codes: Codes
   /** Address: a bit per slot of the cell, set where its vector is there; 0: all are. */
   readonly mask: number
+  /** Address: what is spilled: each slot's own cell; else 0. */
+  readonly owns: number
   readonly bytes: number
   readonly held: Held
 }
@@ -151,6 +155,9 @@ async function loadCell(
     const words = wordsFor(count)
     const mask = segment.mask ? held.alloc(words * 4) : 0
     if (mask && segment.mask) engine.ints(mask, words).set(sliceBits(segment.mask, from, count))
+    const own = segment.home?.cells.subarray(from, to)
+    const owns = own ? held.alloc(own.byteLength) : 0
+    if (own) engine.ints(owns, count).set(own)
     await engine.frame(async (scratch) => {
       const rows = scratch.alloc(bytes.length)
       new Uint8Array(engine.memory.buffer, rows, bytes.length).set(bytes)
@@ -167,7 +174,7 @@ async function loadCell(
       }
       await quantizer.write(codes, rows, 0, count, options)
     })
-    return { ...place, codes, mask, bytes: quantizer.bytes(count), held }
+    return { ...place, codes, mask, owns, bytes: quantizer.bytes(count) + (own?.byteLength ?? 0), held }
   } catch (error) {
     held.release()
     throw error

@@ -8,7 +8,7 @@ import { readInto } from '../storage/source.js'
 import { hashOf } from './checks.js'
 import { damagedPart, type IndexFile, placeOf, readSmall } from './file.js'
 import { idBytes } from './ids.js'
-import { codesShape, damaged, names, originalsShape } from './layout.js'
+import { codesShape, damaged, names, originalsShape, type SegmentName } from './layout.js'
 import { piecesOf } from './pieces.js'
 
 /** A part of a segment: rows in pieces, each with its check. */
@@ -21,7 +21,7 @@ export interface Section {
 
 /** Where the cells of a segment are in a file, and what proves them right. */
 export interface Directory {
-  readonly s: number
+  readonly s: SegmentName
   readonly count: number
   readonly starts: Uint32Array
   /** A bit per slot, set where its vector is there; undefined: all are. */
@@ -42,7 +42,7 @@ export async function readDirectory(
   engine: Engine,
   model: SegmentShape,
   file: IndexFile,
-  s: number,
+  s: SegmentName,
 ): Promise<Directory> {
   const { nlist, quantizer, keep, dim } = model
   const { codeSize, exact } = quantizer
@@ -83,7 +83,7 @@ export async function readDirectory(
   }
 }
 
-function checkIdStarts(ids: Float64Array, starts: Uint32Array, place: TensorInfo, name: string, s: number): void {
+function checkIdStarts(ids: Float64Array, starts: Uint32Array, place: TensorInfo, name: string, s: SegmentName): void {
   const right = ids[0] === 0 && ids.at(-1) === place.to - place.from
   if (right && ids.every((at, i) => i === 0 || at - (ids[i - 1] as number) >= 4 * cellSize(starts, i - 1))) return
   throw damaged(name, `has ids that do not fill segment ${s}`)

@@ -13,6 +13,8 @@ export interface IndexHeader {
   readonly metric: Metric
   readonly dim: number
   readonly nlist: number
+  /** Vectors are stored in a second cell, too. */
+  readonly spill?: boolean
   readonly seed: number
   readonly keep: Keep
   readonly ids: IdKind
@@ -37,6 +39,9 @@ export interface StoredProjection {
   readonly beforeCells: boolean
 }
 
+/** The number of a segment; with `spill` after it, what is spilled of it. */
+export type SegmentName = number | `${number}.spill`
+
 export const KIND = 'fast-ivf.index'
 export const VERSION = '1'
 
@@ -47,8 +52,11 @@ export const names: {
   readonly bias: string
   readonly calibration: string
   quantizer(name: string): string
-  /** Of segment s: `starts`, `mask`, `order`, `codes`, `originals`, `originals.checks`, `ids`, `ids.starts`, `checks`. */
-  segment(s: number, part: string): string
+  /**
+   * Of segment s: `starts`, `mask`, `order`, `codes`, `originals`, `originals.checks`, `ids`, `ids.starts`, `checks`; of
+   * what is spilled of it: `starts`, `homes`, `codes`, `ids`, `ids.starts`, `checks`.
+   */
+  segment(s: SegmentName, part: string): string
   /** What is beside the index. */
   extra(name: string): string
 } = {
@@ -57,7 +65,7 @@ export const names: {
   bias: 'projection.bias',
   calibration: 'calibration',
   quantizer: (name: string) => `quantizer.${name}`,
-  segment: (s: number, part: string) => `segment.${s}.${part}`,
+  segment: (s: SegmentName, part: string) => `segment.${s}.${part}`,
   extra: (name: string) => `beside.${name}`,
 }
 
@@ -74,12 +82,13 @@ export function originalsShape({ keep, rowBytes }: Originals, count: number, dim
 
 /** The header as strings, as safetensors has it. `checksums`: of the tensors that are no section, in hexadecimal. */
 export function toMetadata(header: IndexHeader, checksums: Readonly<Record<string, string>>): Record<string, string> {
-  const { face, spec, metric, keep, ids, quantizer, projection, recall, options } = header
+  const { face, spec, metric, keep, ids, quantizer, projection, recall, options, spill } = header
   const { dim, nlist, seed, size, rows, segments } = header
   const numbers = { dim, nlist, seed, vectors: size, rows, segments }
   return {
     ...{ kind: KIND, version: VERSION, class: face, spec, metric, keep, ids },
     ...Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, String(value)])),
+    ...(spill && { spill: SPILL }),
     quantizer: JSON.stringify(quantizer),
     ...(projection && { projection: JSON.stringify(projection) }),
     ...(recall && { recall: JSON.stringify(recall) }),
@@ -92,6 +101,8 @@ export function toMetadata(header: IndexHeader, checksums: Readonly<Record<strin
 /** Stands for the checksum of the header while that is computed. */
 export const NO_CHECKSUM = '0000000000000000'
 
+/** How second cells were chosen. */
+const SPILL = 'soar'
 const ID_KINDS = ['rows', 'number', 'string', 'bigint']
 
 /** @throws IvfError ERR_FORMAT */
@@ -128,6 +139,7 @@ export function fromMetadata(
   const projection = metadata.projection === undefined ? undefined : storedProjection(object('projection'), name)
   const header: IndexHeader = {
     ...{ face: word('class'), spec: word('spec') },
+    ...(metadata.spill !== undefined && { spill: word('spill', [SPILL]) === SPILL }),
     metric: word('metric', METRICS) as Metric,
     keep: word('keep', KEEPS) as Keep,
     ids: word('ids', ID_KINDS) as IdKind,

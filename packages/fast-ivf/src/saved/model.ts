@@ -12,13 +12,13 @@ import { damaged, names } from './layout.js'
 /** The model of a file: what was learned is read, what follows from it made again. @throws IvfError ERR_FORMAT */
 export async function readModel(engine: Engine, file: IndexFile, options: LongCallOptions): Promise<Model> {
   const { header, name } = file
-  const { metric, dim, nlist, keep, seed, projection } = header
+  const { metric, dim, nlist, keep, seed, spill, projection } = header
   const parameters = projection && (await readProjection(engine, file))
   const width = projection?.beforeCells ? projection.width : dim
   const centroids = await readFloats(engine, file, names.centroids, [nlist, width])
   const quantizer = await openQuantizer(engine, file)
   const plan = {
-    ...{ metric, dim, quantizer, keep, seed },
+    ...{ metric, dim, quantizer, keep, seed, ...(spill && { spill }) },
     ...(projection && parameters && { projection: { plan: given(parameters), beforeCells: projection.beforeCells } }),
   }
   try {

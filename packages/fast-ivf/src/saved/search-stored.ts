@@ -9,9 +9,10 @@ import type { Model } from '../ivf/model.js'
 import { findProbes } from '../ivf/probes.js'
 import { loadQueries, queriesPerBlock } from '../ivf/query-blocks.js'
 import { placePairs } from '../ivf/rows.js'
-import { beginSearch, type ScanVisit, scan } from '../ivf/scan.js'
+import { beginSearch, type ScanVisit, type SpilledStore, scan } from '../ivf/scan.js'
 import { finishOf, type SearchSettings } from '../ivf/search.js'
 import type { Id, LongCallOptions } from '../options.js'
+import type { Codes } from '../quantizers/quantizer.js'
 import { SearchResult } from '../result.js'
 import { fetchCandidates, mergedSlots } from './candidates.js'
 import { fetchIds } from './cell-ids.js'
@@ -50,6 +51,7 @@ export async function searchStored<I extends Id>(
   // A bound compares while it scans, when originals are not there yet.
   const rescore = asked.kind === 'bound' ? ({ kind: 'factor', factor: FACTOR, reorder: true } as const) : asked
   const { signal } = options
+  const met = model.spill ? await import('../ivf/met.js') : undefined
   const read: ReadCount = { bytes: 0, requests: 0, rounds: 0 }
   const work = { vectors: 0, cells: 0, rescored: 0, read }
   const result = new SearchResult(queries.rows, settings.k, work)
@@ -84,15 +86,23 @@ export async function searchStored<I extends Id>(
     }
     const search = await beginSearch(scratch, {
       ...{ metric: model.metric, dim, quantizer, exact: model.exact, prepared, k, nq: given.nq, queries: given.rows },
+      visited: met?.placeVisited(scratch, probes, model.nlist),
       ...{ norms: coded.norms, cost: scored * quantizer.scan.cost },
     })
     for (const group of groupsOf(model, visited)) {
       await withAllowed(contents, group, passing, read, signal, async (cells, masks) => {
         const found: ScanVisit[] = []
         for (const [i, { visits }] of group.entries()) {
-          const { codes, segment, cell } = cells[i] as Cell
+          const { codes, segment, cell, owns } = cells[i] as Cell
           const slot = segment.slot + (segment.starts[cell] as number)
-          const store = { codes, originals: undefined, rows: 0, mask: masks[i] as number, slot }
+          const store = {
+            codes,
+            originals: undefined,
+            rows: 0,
+            mask: masks[i] as number,
+            slot,
+            spilled: spilledCell(owns, codes),
+          }
           for (const visit of visits) found.push({ store, from: 0, to: codes.count, ...pairs.fields(visit) })
         }
         await scan(search, found, { signal })
@@ -123,16 +133,21 @@ export async function searchStored<I extends Id>(
   }
 }
 
+/** What scanning is told of a spilled cell: nothing is compared with originals there. */
+function spilledCell(owns: number, codes: Codes): SpilledStore | undefined {
+  return owns === 0 ? undefined : { homes: 0, owns, codes }
+}
+
 /** A cell and the visits to it. */
 interface Visited {
   place: CellPlace
   visits: { cell: number; from: number; to: number }[]
 }
 
-function visitedCells({ segments }: Stored, visits: readonly Visited['visits'][number][]): Visited[] {
+function visitedCells({ parts }: Stored, visits: readonly Visited['visits'][number][]): Visited[] {
   const byCell = groupBy(visits, ({ cell }) => cell)
   const found: Visited[] = []
-  for (const segment of segments) {
+  for (const segment of parts) {
     for (const [cell, own] of byCell) {
       const place = { segment, cell }
       if (slotsOf(place).count > 0) found.push({ place, visits: own })

@@ -7,7 +7,7 @@ import type { TensorShape } from '../storage/safetensors-write.js'
 import type { TensorDtype } from '../storage/tensor-dtypes.js'
 import { hashOf, hashParts, shortHash } from './checks.js'
 import type { StoredIds } from './ids.js'
-import { codesShape, names, originalsShape } from './layout.js'
+import { codesShape, names, originalsShape, type SegmentName } from './layout.js'
 import { chunkOf, chunksOf, piecesOf } from './pieces.js'
 
 /** A tensor, and what yields its bytes in order; a view that it yields is valid until the next but one is asked for. */
@@ -18,8 +18,8 @@ export interface Part extends TensorShape {
 /** The vectors of a segment, what is kept beside them, and their ids; then the checks of all. */
 export function sections(
   model: Model,
-  { codes, originals, count, starts }: Segment,
-  s: number,
+  { codes, originals, count, starts }: Pick<Segment, 'codes' | 'originals' | 'count' | 'starts'>,
+  s: SegmentName,
   ids: StoredIds,
   signal: AbortSignal | undefined,
 ): Part[] {

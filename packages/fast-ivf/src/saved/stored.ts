@@ -12,6 +12,8 @@ import { readModel } from './model.js'
 export interface Stored {
   readonly file: IndexFile
   readonly segments: readonly StoredSegment[]
+  /** All that is visited: segments, each with what is spilled of it after it. */
+  readonly parts: readonly StoredSegment[]
   readonly cache: CellCache
 }
 
@@ -29,14 +31,23 @@ export async function openStored(
   const model = await readModel(engine, file, options)
   try {
     const segments: StoredSegment[] = []
+    const parts: StoredSegment[] = []
     let slot = 0
     for (let s = 0; s < header.segments; s++) {
       options.signal?.throwIfAborted()
       const directory = await readDirectory(engine, model, file, s)
-      segments.push({ ...directory, slot, rowChecks: await readRowChecks(file, s, directory) })
-      slot += directory.count
+      const segment = { ...directory, slot, rowChecks: await readRowChecks(file, s, directory) }
+      segments.push(segment)
+      parts.push(segment)
+      slot += segment.count
+      if (!header.spill) continue
+      const { readSpill } = await import('./spill.js')
+      const { homes: slots, owns: cells, ...spill } = await readSpill(engine, model, file, s, directory)
+      const home = { segment, slots, cells }
+      parts.push({ ...spill, slot, rowChecks: new Uint32Array(0), home })
+      slot += spill.count
     }
-    const stored = { file, segments, cache: new CellCache(model, file, cacheBytes) }
+    const stored = { file, segments, parts, cache: new CellCache(model, file, cacheBytes) }
     return { model, segments: [], ids: new IdTable(header.ids), rows: header.rows, size: header.size, stored }
   } catch (error) {
     model.held.release()

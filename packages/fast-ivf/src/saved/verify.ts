@@ -58,7 +58,7 @@ interface Looking {
 }
 
 /** Of a segment; each is checked by its `checks`, which have a check of their own. */
-const SECTION = /^segment\.\d+\.(codes|originals|originals\.checks|ids|checks)$/
+const SECTION = /^segment\.\d+\.(spill\.)?(codes|originals|originals\.checks|ids|checks)$/
 
 async function verifySmall({ engine, file, found, passed }: Looking): Promise<void> {
   const small = [...file.tensors.keys()].filter((name) => !SECTION.test(name))
@@ -84,8 +84,8 @@ async function verifyModel({ engine, file, found, signal }: Looking): Promise<vo
 
 /** Returns how many vectors are there; undefined when that cannot be told. */
 async function verifySegment(looking: Looking, s: number): Promise<number | undefined> {
-  const { engine, file, found, passed } = looking
-  const { nlist, dim, keep, quantizer } = file.header
+  const { engine, file, found } = looking
+  const { nlist, dim, keep, quantizer, spill } = file.header
   const exact = quantizer.exact === true
   const columns = file.tensors.get(names.segment(s, 'codes'))?.shape[1] ?? 0
   // As wide as the file says: what was learned may be damaged, and the rest is to be looked at all the same.
@@ -94,12 +94,24 @@ async function verifySegment(looking: Looking, s: number): Promise<number | unde
     found(`the places of segment ${s}, without which the rest of it cannot be checked: ${message}`),
   )
   if (!directory) return undefined
-  const { codes, originals, ids, mask, count } = directory
-  passed(8 * (codes.checks.length + (originals?.checks.length ?? 0) + ids.checks.length + 1))
+  const { mask, count } = directory
+  await verifySections(looking, directory)
+  if (spill) {
+    const { readSpill } = await import('./spill.js')
+    const second = await told(readSpill(engine, shape, file, s, directory), ({ message }) =>
+      found(`the places of what is spilled of segment ${s}, without which it cannot be checked: ${message}`),
+    )
+    if (second) await verifySections(looking, second)
+  }
+  return mask ? countBits(mask, 0, count) : count
+}
+
+async function verifySections(looking: Looking, directory: Directory): Promise<void> {
+  const { codes, originals, ids } = directory
+  looking.passed(8 * (codes.checks.length + (originals?.checks.length ?? 0) + ids.checks.length + 1))
   await verifyRows(looking, directory, codes, 'the vectors')
   if (originals) await verifyOriginals(looking, directory, originals)
   await verifyIds(looking, directory)
-  return mask ? countBits(mask, 0, count) : count
 }
 
 /** `each`: is given the place in memory of rows that are right, or of some of which one is not. */

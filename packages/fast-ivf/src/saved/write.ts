@@ -3,6 +3,7 @@ import { wordsFor } from '../ivf/bits.js'
 import type { Contents } from '../ivf/contents.js'
 import type { Model } from '../ivf/model.js'
 import type { Segment } from '../ivf/segment.js'
+import { homesOf } from '../ivf/spilled.js'
 import type { LongCallOptions } from '../options.js'
 import { bytesOf } from '../storage/bytes.js'
 import { layTensors, type TensorShape } from '../storage/safetensors-write.js'
@@ -12,7 +13,7 @@ import { xxh64 } from '../storage/xxh64.js'
 import { type CalibrationTold, storeCalibration } from './calibration.js'
 import { hashHex, hex } from './checks.js'
 import { type StoredIds, storeIds } from './ids.js'
-import { type IndexHeader, NO_CHECKSUM, names, toMetadata } from './layout.js'
+import { type IndexHeader, NO_CHECKSUM, names, type SegmentName, toMetadata } from './layout.js'
 import { placeIn } from './pieces.js'
 import { type Part, sections } from './sections.js'
 
@@ -62,6 +63,18 @@ export async function writeIndex(
       small.push({ name: names.segment(s, 'order'), dtype: 'U32', shape: [rows.length], data: rows.map(order) })
     small.push(...directory(engine, segment, s, ids))
     parts.push(...sections(model, segment, s, ids, signal))
+    const { spill } = segment
+    if (!spill) continue
+    const homes = homesOf(model, spill).slice()
+    const own = storeIds(
+      contents.ids,
+      homes.map((home) => rows[home] as number),
+      spill.starts,
+    )
+    // What is there is told at home.
+    small.push(...directory(engine, { ...spill, mask: 0 }, `${s}.spill`, own))
+    small.push({ name: names.segment(`${s}.spill`, 'homes'), dtype: 'U32', shape: [homes.length], data: homes })
+    parts.push(...sections(model, { ...spill, originals: undefined }, `${s}.spill`, own, signal))
   }
   const checksums: Record<string, string> = {}
   for (const { name, data } of small) checksums[name] = await hashHex(engine, bytesOf(data), { signal })
@@ -130,10 +143,11 @@ export function headerOf(
   { model, segments, ids, rows, size }: Contents,
   { face, spec, seed, options }: Face,
 ): IndexHeader {
-  const { metric, dim, nlist, keep, quantizer, projection } = model
+  const { metric, dim, nlist, keep, quantizer, projection, spill } = model
   const { word, width, unit } = projection?.place.parameters ?? {}
   return {
     ...{ face, spec, seed, options },
+    ...(spill && { spill }),
     ...{ metric, dim, nlist, keep, ids: ids.kind, size, segments: segments.length },
     // Where ids are the vectors' own, rows are numbered anew when they are read.
     rows: ids.kind === 'rows' ? rows : segments.reduce((sum, { count }) => sum + count, 0),
@@ -178,7 +192,12 @@ function floats(name: string, shape: readonly number[], data: Float32Array): Sma
 }
 
 /** What tells where a segment's cells are. */
-function directory(engine: Engine, { starts, mask, count }: Segment, s: number, ids: StoredIds): Small[] {
+function directory(
+  engine: Engine,
+  { starts, mask, count }: Pick<Segment, 'starts' | 'mask' | 'count'>,
+  s: SegmentName,
+  ids: StoredIds,
+): Small[] {
   const tensor = (part: string, dtype: TensorDtype, data: Uint32Array | Uint8Array | BigUint64Array): Small => ({
     ...{ name: names.segment(s, part), dtype, data },
     shape: [data.length],

@@ -63,9 +63,12 @@ test('a collection that grows gets cells in the background; searches and writes 
   await again.close()
 }, 60_000)
 
-test('the spec that was asked for comes when there are vectors enough, and goes with them', async () => {
+test.each([
+  ['ivf4,flat', 'IVF4,Flat'],
+  ['ivf4s,flat', 'IVF4s,Flat'],
+])('the spec that was asked for, %s, comes when there are vectors enough, and goes with them', async (asked, spec) => {
   const at = folder()
-  const docs = await open<number>(at, { dim: 4, metric: 'l2', spec: 'ivf4,flat' })
+  const docs = await open<number>(at, { dim: 4, metric: 'l2', spec: asked })
   const versions: Versions<number> = new Map()
   const put = async (from: number, to: number): Promise<void> => {
     const items = Array.from({ length: to - from }, (_, i) => ({
@@ -79,7 +82,7 @@ test('the spec that was asked for comes when there are vectors enough, and goes 
   expect(docs.stats().spec).toBe('Flat')
   await put(100, 130)
   await docs.optimize()
-  expect(docs.stats().spec).toBe('IVF4,Flat')
+  expect(docs.stats().spec).toBe(spec)
   await expectHolds(docs, versions)
   for (let id = 20; id < 130; id++) versions.delete(id)
   await docs.remove(Array.from({ length: 110 }, (_, i) => 20 + i))

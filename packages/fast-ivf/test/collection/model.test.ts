@@ -24,7 +24,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 const settings = fc.record({
   strings: fc.boolean(),
-  spec: fc.constantFrom(undefined, 'IVF1,Flat', 'IVF2,Flat'),
+  spec: fc.constantFrom(undefined, 'IVF1,Flat', 'IVF2,Flat', 'IVF2s,Flat'),
   checkpointBytes: fc.constantFrom(1, 2000, 1 << 26),
   sync: fc.boolean(),
 })

@@ -31,6 +31,9 @@ const MAKES: Make[] = [
   { spec: `IVF${NLIST},SQ4`, metric: 'cosine', ids: 'string', options: { compactAt: 1 }, search: { epsilon: 100 } },
   { spec: `IVF${NLIST},SQ1`, metric: 'ip', ids: 'rows', search: { epsilon: 100 } },
   { spec: `IVF${NLIST},PQ3x4`, metric: 'l2', ids: 'number', search: { rescoreFactor: 100 } },
+  { spec: `IVF${NLIST}s,Flat`, metric: 'l2', ids: 'number', options: { compactAt: 0 } },
+  { spec: `IVF${NLIST}s,SQ4`, metric: 'cosine', ids: 'string', options: { compactAt: 1 }, search: { epsilon: 100 } },
+  { spec: `IVF${NLIST}s,PQ3x4`, metric: 'ip', ids: 'rows', search: { rescoreFactor: 100 } },
   { spec: `PCA4,IVF${NLIST},SQ8`, metric: 'cosine', ids: 'bigint', search: { rescoreFactor: 100 } },
   { spec: `IVF${NLIST},PCA4,Flat`, metric: 'l2', ids: 'string', search: { rescoreFactor: 100 } },
 ]

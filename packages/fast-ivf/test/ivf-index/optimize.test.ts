@@ -18,6 +18,8 @@ const SPECS = [
   'OPQ6,IVF16,PQ6x6',
   'PCA12,IVF16,SQ4',
   'IVF16,RR12,Flat',
+  'IVF16s,Flat',
+  'IVF16s,SQ4',
 ]
 
 describe.each(['l2', 'ip', 'cosine'] as const)('by %s', (metric) => {

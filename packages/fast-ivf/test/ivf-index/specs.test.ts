@@ -17,18 +17,23 @@ const inCells = (kind: string): string => kind.replace(/(Flat|SQ\d|(?<!O)PQ.*)$/
 describe('a spec', () => {
   test('says what it says, in its shortest form', () => {
     const nlist = fc.option(fc.integer({ min: 1, max: 1 << 24 }), { nil: undefined })
+    const spilled = fc.boolean()
     const refine = fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined })
     const word = fc.oneof(
       fc.constantFrom('Flat', 'SQ1', 'SQ2', 'SQ4', 'SQ8'),
       fc.tuple(fc.integer({ min: 1, max: 999 }), fc.integer({ min: 1, max: 16 })).map(([m, bits]) => `PQ${m}x${bits}`),
     )
-    const any = fc.record({ nlist, refine, word, opq: fc.boolean() })
+    const any = fc.record({ nlist, spilled, refine, word, opq: fc.boolean() })
     fc.assert(
-      fc.property(any, ({ nlist, refine, word, opq }) => {
+      fc.property(any, ({ nlist, spilled, refine, word, opq }) => {
+        const s = spilled && (nlist ?? 1) > 1
         const m = opq ? word.match(/^PQ(\d+)/)?.[1] : undefined
-        const parts = [m && `OPQ${m}`, nlist && `IVF${nlist}`, word, refine && `R${refine}`].filter(Boolean)
+        const parts = [m && `OPQ${m}`, nlist && `IVF${nlist}${s ? 's' : ''}`, word, refine && `R${refine}`].filter(
+          Boolean,
+        )
         const spec = parseSpec(parts.join(' , '))
         expect(spec).toMatchObject({ nlist: nlist ?? 1, rescoreFactor: refine })
+        expect(spec.spill ?? false).toBe(s)
         expect(spec.quantizer.word).toBe(m ? `OPQ${m},${word}` : word)
         // One cell is none.
         expect(showSpec(spec)).toBe(parts.filter((part) => part !== 'IVF1').join(','))
@@ -47,6 +52,11 @@ describe('a spec', () => {
     [['IVF8', 'Flat'], /spec Array is not a spec/],
     ['IVF0,Flat', /asks for 0 cells.* 1 to 16777216/],
     ['IVF16777217,Flat', /asks for 16777217 cells/],
+    ['IVF1s,Flat', /asks for a second cell .*\(IVF1s\), and there is one; give IVF2s or more/],
+    ['IVF0s,Flat', /asks for 0 cells/],
+    ['IVFs,Flat', /holds 'IVFS'/],
+    ['Flats', /holds 'FLATS'/],
+    ['IVF10s', /does not say how vectors are stored/],
     ['IVF10', /does not say how vectors are stored/],
     ['OPQ8,IVF10', /does not say how vectors are stored/],
     ['IVF10,', /holds ''/],
@@ -131,7 +141,9 @@ describe.each(['cosine', 'ip', 'l2'] as const)('Flat by %s', (metric) => {
   })
 })
 
-describe.each(KINDS.flatMap((kind) => [kind, inCells(kind)]))('%s', (spec) => {
+const SPILLED = ['Flat', 'SQ1', 'SQ4', 'PQ8x4'].map((kind) => `IVF12s,${kind}`)
+
+describe.each([...KINDS.flatMap((kind) => [kind, inCells(kind)]), ...SPILLED])('%s', (spec) => {
   test('built at once, from batches, and trained and filled in parts answers the same', async () => {
     const built = await build({ spec, seed: 3 })
     expect(built).toMatchObject({ spec, trained: true, size: COUNT, dim: DIM, metric: 'cosine' })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { inQuads, layOut, putBytes } from '../quantizers/layouts.js'
 import { putOriginals } from './finish.js'
 import { expectSame, type Machine, machines, numbers, wholes } from './machine.js'
-import { putMask, randomMask } from './mask.js'
+import { putMask, putSpilled, randomMask } from './mask.js'
 import { FORMS } from './originals.js'
 import { type Near, dot as product, rowOf, sorted, squaredDistance } from './reference.js'
 
@@ -23,6 +23,7 @@ const any = fc.record({
   limited: fc.boolean(),
   shared: fc.boolean(),
   masked: fc.boolean(),
+  spilled: fc.boolean(),
 })
 type Case = typeof any extends fc.Arbitrary<infer T> ? T : never
 
@@ -68,6 +69,9 @@ function compare(m: Machine, c: Case & { never: boolean }): void {
   const [packed, products] = [1024 + 64 * nq, 32 * nq * 5]
   const masked = packed + products * 4 + seeds * 8
   const scratchStride = masked + 4 * (count - before)
+  // Of what is spilled originals lie elsewhere.
+  const homes = Array.from({ length: count }, (_, slot) => (c.spilled ? count - 1 - slot : slot))
+  const spilled = c.spilled ? putSpilled(m, count, nq, random) : undefined
   const mask = c.masked ? randomMask(count, random) : undefined
   const visit = m.sparse('Visit', {
     ...{
@@ -77,6 +81,7 @@ function compare(m: Machine, c: Case & { never: boolean }): void {
     ...{ originals: putOriginals(m, table, FORMS.f32), slot: 1000, from: before, to: count },
     ...{ queries: m.putInts(Array.from({ length: nq }, (_, q) => q)), count: nq, near: m.put(near as Float32Array) },
     mask: mask ? putMask(m, mask) : 0,
+    ...(spilled && { homes: m.putInts(homes), owns: spilled.owns }),
     ...{ share: c.shared ? m.put(share as Float32Array) : 0, apart: m.put(apart as Float32Array) },
   })
   const compared = m.putInts(new Uint32Array(32))
@@ -84,17 +89,19 @@ function compare(m: Machine, c: Case & { never: boolean }): void {
     ...{ visits: visit, tables: putBytes(m, tables), tableSize: WIDTH, dim: WIDTH, bits: 8, group: 2, nfactors: 4 },
     ...{ k, heaps, heapStride, scratch: m.room(scratchStride / 2), scratchStride, packed, products },
     ...{ limits: m.put(limits), epsilon, queries: m.put(queries.rows), vectorDim: dim, kept: FORMS.f32 },
-    ...{ squared: +squared, compared, seeds, masked: masked, norms: m.put(norms) },
+    ...{ squared: +squared, compared, seeds, masked: masked, norms: m.put(norms), ...spilled?.visited },
   })
   m.run('scanQuads', record, 1, lane)
   let least = 0
   for (let q = 0; q < nq; q++) {
     const query = rowOf(queries, q)
-    const exact = (slot: number): number =>
-      squared ? squaredDistance(rowOf(table, slot), query) : 0 - product(rowOf(table, slot), query)
+    const exact = (slot: number): number => {
+      const own = rowOf(table, homes[slot] as number)
+      return squared ? squaredDistance(own, query) : 0 - product(own, query)
+    }
     const cell: Near[] = []
     for (let slot = before; slot < count; slot++) {
-      if (mask?.[slot] === false) continue
+      if (mask?.[slot] === false || spilled?.met(q, slot)) continue
       const sum = (codes[slot] as number[]).reduce((all, x, i) => all + x * ((tables[q * WIDTH + i] as number) - 64), 0)
       const added = (add[slot] as number) * (c.shared ? (share?.[q] as number) : 1)
       const distance = f(f(added + (near?.[q] as number)) - f(sum * (scale[slot] as number)))

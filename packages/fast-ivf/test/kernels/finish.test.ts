@@ -15,6 +15,7 @@ const any = fc.record({
   lanes: fc.integer({ min: 1, max: 4 }),
   kept: fc.integer({ min: 0, max: 3 }),
   squared: fc.boolean(),
+  spilled: fc.boolean(),
   /** Of the estimates, in sixteenths: none, so that they are exact, or so much that ties and wrong orders come. */
   noise: fc.constantFrom(0, 100, 2000),
 })

@@ -13,6 +13,8 @@ export interface FinishCase {
   kept: number
   squared: boolean
   noise: number
+  /** Slots are of what is spilled: originals and ids lie elsewhere. */
+  spilled?: boolean
 }
 
 /** Heaps of several lanes, and the segments that their slots are of. */
@@ -45,7 +47,10 @@ interface Places {
 }
 
 /** Each query's heaps hold estimates of some slots; a lane holds at most k. */
-export function taskOf(m: Machine, { dim, seed, nq, k, sizes, lanes, kept, squared, noise }: FinishCase): Task {
+export function taskOf(
+  m: Machine,
+  { dim, seed, nq, k, sizes, lanes, kept, squared, noise, spilled = false }: FinishCase,
+): Task {
   const random = numbers(seed)
   const count = sizes.reduce((sum, size) => sum + size, 0)
   const table = { rows: wholes(count * dim, seed + 1, 127), dim }
@@ -75,7 +80,7 @@ export function taskOf(m: Machine, { dim, seed, nq, k, sizes, lanes, kept, squar
       own.flat().forEach((near, i) => putHeap(m, heaps + i * k * 8, near, k))
       const record = {
         ...{ heaps, heapStride: nq * k * 8, lanes: own.length, k, kept, vectorDim: dim },
-        ...{ spans: putSpans(m, table, sizes, ids, kept), nspans: sizes.length },
+        ...{ spans: putSpans(m, table, sizes, ids, kept, spilled), nspans: sizes.length },
         ...{ queries: m.put(queries.rows), norms: m.put(norms) },
       }
       return { heaps, record }
@@ -118,11 +123,15 @@ export function putHeap(m: Machine, at: number, near: Near[], k: number): void {
   })
 }
 
-function putSpans(m: Machine, { rows, dim }: Table, sizes: number[], ids: number[], kept: number): number {
+function putSpans(m: Machine, table: Table, sizes: number[], ids: number[], kept: number, spilled: boolean): number {
+  const { dim } = table
   let slot = 0
   const spans = sizes.map((size) => {
-    const own = rows.subarray(slot * dim, (slot + size) * dim)
-    const span = [slot, putOriginals(m, { rows: own, dim }, kept), m.putInts(ids.slice(slot, slot + size))]
+    const slots = Array.from({ length: size }, (_, i) => slot + (spilled ? size - 1 - i : i))
+    const rows = Float32Array.from(slots.flatMap((own) => [...rowOf(table, own)]))
+    const homes = spilled ? m.putInts(slots.map((own) => own - slot)) : 0
+    const named = m.putInts(slots.map((own) => ids[own] as number))
+    const span = [slot, putOriginals(m, { rows, dim }, kept), named, homes]
     slot += size
     return span
   })

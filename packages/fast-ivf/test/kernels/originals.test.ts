@@ -189,7 +189,7 @@ function finish(
   const heaps = m.room(2 * k)
   new Float32Array(m.memory.buffer, heaps, k).set(slots.map((slot) => k - slot))
   new Uint32Array(m.memory.buffer, heaps + 4 * k, k).set(slots.toReversed())
-  const spans = m.putInts([0, originals, m.putInts(slots)])
+  const spans = m.putInts([0, originals, m.putInts(slots), 0])
   const mode = { mode: 2, samples: 0, clip: 0, norms: 0, spans, nspans: 1, kept, queries, vectorDim: dim, squared }
   m.run(
     'finishQueries',

@@ -70,7 +70,7 @@ function rescore(m: Machine, q: number, mode: number, samples: number): Answer[]
       norms: 0,
       squared: 0,
     },
-    ...{ spans: m.putInts([0, originals, m.putInts(list.map(({ id }) => id))]), nspans: 1, kept: FORMS.f32 },
+    ...{ spans: m.putInts([0, originals, m.putInts(list.map(({ id }) => id)), 0]), nspans: 1, kept: FORMS.f32 },
     ...{ queries: m.put(rowOf(queries, q)), vectorDim: vectors.dim },
   })
   m.run('finishQueries', record, 1)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { records } from '../../src/generated/kernels.js'
 import { expectSame, type Machine, machines, numbers, wholes } from './machine.js'
-import { putMask, randomMask } from './mask.js'
+import { putMask, putSpilled, randomMask } from './mask.js'
 import { type Near, nearest, panelsOf, rowOf, sorted, squaredDistance } from './reference.js'
 
 const [EXACT, KNOWN] = [1, 4]
@@ -25,6 +25,7 @@ const any = fc.record({
   strip: fc.constantFrom(1, 2, 100),
   squared: fc.boolean(),
   masked: fc.boolean(),
+  spilled: fc.boolean(),
 })
 type Case = typeof any extends fc.Arbitrary<infer T> ? T : never
 
@@ -55,6 +56,7 @@ describe.each(machines)('$level kernels', (m) => {
         strip: 1,
         squared: dim % 3 === 0,
         masked: dim % 4 === 0,
+        spilled: dim % 5 === 0,
       })
     }
   })
@@ -77,18 +79,23 @@ interface Stored {
   panels: number
   biasAt: number
   mask: number
+  /** Of what is spilled. */
+  owns: number
 }
 
 /** Cells of every size begin at any slot; a query visits some of the cells of each store. */
 function scanAndFinish(
   m: Machine,
-  { dim, seed, nq, k, sizes, group, lanes, most, strip, squared, masked }: Case,
+  { dim, seed, nq, k, sizes, group, lanes, most, strip, squared, masked, spilled }: Case,
   raw = false,
 ): void {
   m.reset()
   const random = numbers(seed)
   const queries = { rows: wholes(nq * dim, seed, most), dim }
   const stores = storesOf(m, sizes, { dim, seed, most, squared, masked })
+  const count = stores.reduce((sum, store) => sum + store.count, 0)
+  const elsewhere = spilled ? putSpilled(m, count, nq, random) : undefined
+  for (const store of stores) if (elsewhere) store.owns = elsewhere.owns + store.slot * 4
   const [visits, seen] = visitsOf(m, stores, nq, random)
   const heapStride = nq * k * 8
   const heaps = m.room(2 * nq * k * lanes)
@@ -102,11 +109,12 @@ function scanAndFinish(
     ...{ visits: m.putInts(visits.flat()), tables: at, tableSize: dim * 4, dim, group, nfactors: 1, k },
     ...{ heaps, heapStride, scratch: m.room((scratchStride / 4) * lanes), scratchStride, products, packed },
     masked: scratched,
+    ...elsewhere?.visited,
   })
   // In any order: of equals, the one seen first is not always the one that stays.
   const order = visits.map((_, item) => ({ item, turn: random() })).sort((a, b) => a.turn - b.turn)
   for (const { item } of order) m.exports.scanPanels(record, item, item + 1, random() % lanes)
-  const spans = m.putInts(stores.flatMap(({ slot, panels, ids }) => [slot, panels, m.putInts(ids)]))
+  const spans = m.putInts(stores.flatMap(({ slot, panels, ids }) => [slot, panels, m.putInts(ids), 0]))
   const finish = m.sparse('Finish', {
     ...{ heaps, heapStride, lanes, k, want: k, counts: m.room(nq), mode: squared ? EXACT : KNOWN },
     ...{ spans, nspans: raw ? 0 : stores.length, queries: at, vectorDim: dim, squared: +squared },
@@ -115,12 +123,16 @@ function scanAndFinish(
 
   for (let q = 0; q < nq; q++) {
     const query = rowOf(queries, q)
-    const near = (seen[q] as [Stored, number][]).flatMap(([{ table, bias, starts, slot }, cell]) =>
-      nearest(query, table, bias, k, starts[cell] as number, starts[cell + 1] as number).map((one) => ({
+    const near = (seen[q] as [Stored, number][]).flatMap(([{ table, bias, starts, slot }, cell]) => {
+      // What a query meets elsewhere is as if infinitely far.
+      const own = bias.map((value, i) =>
+        elsewhere && i < starts.at(-1)! && elsewhere.met(q, slot + i) ? Infinity : value,
+      )
+      return nearest(query, table, own, k, starts[cell] as number, starts[cell + 1] as number).map((one) => ({
         ...one,
         slot: one.slot + slot,
-      })),
-    )
+      }))
+    })
     const best = sorted(near).slice(0, k)
     const expected = raw ? best : sorted(best.map((one) => answer(one, stores, query, squared)))
     const heap = heaps + q * k * 8
@@ -172,6 +184,7 @@ function storesOf(
       panels: m.put(panelsOf(table, npanels)),
       biasAt: m.put(bias),
       mask: masked ? putMask(m, mask) : 0,
+      owns: 0,
     }
     // Slots that may not be answers are as if infinitely far.
     if (masked) mask.forEach((set, i) => !set && bias.fill(Infinity, i, i + 1))
@@ -193,6 +206,7 @@ function visitsOf(m: Machine, stores: Stored[], nq: number, random: () => number
       const visit = {
         ...{ codes: store.panels, factors: store.biasAt, stride: store.bias.length, originals: 0, slot: store.slot },
         mask: store.mask,
+        owns: store.owns,
         ...{ from, to, queries: m.putInts(visitors), near: 0, apart: 0, count: visitors.length },
       }
       visits.push(Object.keys(records.Visit).map((field) => visit[field as keyof typeof visit] ?? 0))

@@ -136,7 +136,7 @@ test('what came and went before it was saved counts on: it is called stale where
 })
 
 test('an index that is not calibrated, or no longer, has none in its file', async () => {
-  const index = await IvfIndex.build(vectors, { spec: 'IVF4,Flat', dim: DIM, ...life })
+  const index = await IvfIndex.build(vectors, { spec: 'IVF4,Flat', dim: DIM, calibrate: false, ...life })
   const plain = await index.toBytes()
   await index.calibrate({ k: 5 })
   expect((await index.toBytes()).length).toBeGreaterThan(plain.length)
@@ -156,7 +156,7 @@ test('an index that is not calibrated, or no longer, has none in its file', asyn
 test('vectors near the end of 32-bit floats: what is saved can be opened', async () => {
   const large = vectors.map((value) => value * 1e17)
   for (const spec of ['IVF4,Flat', 'IVF4,SQ4']) {
-    const index = await IvfIndex.build(large, { spec, metric: 'l2', dim: DIM, ...life })
+    const index = await IvfIndex.build(large, { spec, metric: 'l2', dim: DIM, calibrate: false, ...life })
     await index.calibrate({ k: 5 })
     const opened = await IvfIndex.open(await index.toBytes(), life)
     expect(opened.size).toBe(COUNT)

@@ -16,7 +16,8 @@ async function saved(index: Pick<IvfIndex, 'toBytes' | 'close'>): Promise<Uint8A
 
 async function built(spec: string, ids?: (i: number) => Id, more: IvfIndexOptions<Id> = {}): Promise<Uint8Array> {
   const named = ids && { ids: Array.from({ length: 24 }, (_, i) => ids(i)) }
-  const options = { spec, dim: DIM, metric: 'l2', kmeansIterations: 1, compactAt: 1, ...life, ...more, ...named }
+  const plain = { kmeansIterations: 1, compactAt: 1, calibrate: false, ...life }
+  const options = { spec, dim: DIM, metric: 'l2', ...plain, ...more, ...named }
   const index = await IvfIndex.build<Id>(rows, options as IvfIndexOptions<Id>)
   await index.remove([ids ? ids(2) : 2])
   return saved(index)
@@ -43,6 +44,7 @@ export const files = {
   product: await built('OPQ2,IVF2,PQ2x2', (i) => BigInt(i), { keep: 'int8' }),
   projected: await built('PCA4,IVF2,SQ8'),
   truncated: await built('T4,IVF2,SQ8'),
+  spilled: await built('IVF3s,SQ4', (i) => `№ ${i}`),
   codes: await saved(codes),
   small: await saved(small),
   whole: await saved(whole),
@@ -143,6 +145,36 @@ export const edits: [FileName, string, (parts: Parts) => void, RegExp][] = [
     ...(['flat', `no ${part}`, lost(`segment.0.${part}`)] as const),
     new RegExp(`no tensor 'segment\\.0\\.${part}'`),
   ]),
+  ...['starts', 'homes', 'codes', 'ids', 'checks'].map((part): (typeof edits)[number] => [
+    ...(['spilled', `no ${part} of what is spilled`, lost(`segment.0.spill.${part}`)] as const),
+    new RegExp(`no tensor 'segment\\.0\\.spill\\.${part}'`),
+  ]),
+  ['spilled', 'cells spilled in another way', text({ spill: 'spann' }), /spill is 'spann', which must be one of soar/],
+  ['flat', 'second cells that are not there', text({ spill: 'soar' }), /no tensor 'segment\.0\.spill\.starts'/],
+  [
+    'spilled',
+    'homes beyond the segment',
+    words('segment.0.spill.homes', (own) => void own.fill(24, 0, 1)),
+    /spills vector 24 of segment 0 where it cannot be/,
+  ],
+  [
+    'spilled',
+    'a vector spilled twice',
+    words('segment.0.spill.homes', (own) => void own.copyWithin(0, 1, 2)),
+    /spills vector \d+ of segment 0 where it cannot be/,
+  ],
+  [
+    'spilled',
+    'vectors spilled into their own cells',
+    words('segment.0.spill.homes', (own) => void own.sort()),
+    /spills vector \d+ of segment 0 where it cannot be/,
+  ],
+  [
+    'spilled',
+    'fewer homes than slots',
+    reshaped('segment.0.spill.homes', [2, 12]),
+    /'segment\.0\.spill\.homes' as U32 \[2,12\]/,
+  ],
   ['flat', 'no mask', lost('segment.0.mask'), /no tensor 'segment\.0\.mask'/],
   ['flat', 'no mask and no word of it', unknown('segment.0.mask'), /holds 24 vectors, and tells of 23/],
   ['flat', 'a mask of another length', reshaped('segment.0.mask', [3, 1]), /'segment\.0\.mask' as U8 \[3,1\]/],

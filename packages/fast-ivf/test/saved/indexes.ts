@@ -32,7 +32,7 @@ export function named(kind: IdWord, first: number, count: number): { ids: Id[] }
 /** What is built of `vectors`, with some that were removed, and a second segment. */
 export async function lived(kind: IdWord, options: IvfIndexOptions<Id>): Promise<IvfIndex<Id>> {
   const index = await IvfIndex.build<Id>(vectors, {
-    ...{ dim: DIM, kmeansIterations: 2, threads: 0, compactAt: 1, ...options },
+    ...{ dim: DIM, kmeansIterations: 2, threads: 0, compactAt: 1, calibrate: false, ...options },
     ...named(kind, 0, COUNT),
   } as IvfIndexOptions<Id>)
   await index.add(others.subarray(0, 30 * DIM), named(kind, COUNT, 30))
@@ -72,7 +72,7 @@ export async function answersOf(index: AnyIndex<Id>): Promise<unknown[]> {
   if (index.keep !== 'none') {
     found.push(bitsOf(await index.search(queries, { k: 5, rescoreFactor: 2 })))
     found.push(bitsOf(await index.search(queries, { k: 9, rescoreNumSamples: 3 })))
-    if (/^(IVF\d+,)?SQ\d$/.test(specOf(index))) {
+    if (/^(IVF\d+s?,)?SQ\d$/.test(specOf(index))) {
       found.push(bitsOf(await index.search(queries, { k: 5, rescore: false, confidence: true } as object)))
     }
   }

@@ -31,6 +31,7 @@ const SPECS = [
   `IVF${NLIST},RR8,Flat,R2`,
   `T8,Flat`,
   `L2norm,IVF${NLIST},SQ8`,
+  ...['Flat', 'SQ4', 'PQ6x4', 'PCA10,SQ8'].map((codes) => `IVF${NLIST}s,${codes}`),
   `IVF${NLIST},L2norm,Flat`,
 ]
 const METRICS: Metric[] = ['l2', 'cosine', 'ip']
@@ -40,7 +41,7 @@ const KEEPS = ['f32', 'f16', 'int8', 'none'] as const
 /** Every spec by every metric; ids and forms of originals take turns, so that each meets each metric. */
 const makes = SPECS.flatMap((spec, s) =>
   METRICS.map((metric, m) => {
-    const exact = /^(IVF\d+,)?Flat$/.test(spec)
+    const exact = /^(IVF\d+s?,)?Flat$/.test(spec)
     const keep = exact || spec.includes('R2') || spec.includes('R3') ? undefined : KEEPS[(s + m) % 4]
     return { spec, metric, kind: KINDS[(s * 3 + m) % 4] as IdWord, ...(keep && { keep }) }
   }),
@@ -115,7 +116,7 @@ test.each(KINDS)('of vectors that are equally near, as many are answers, and the
   for (const one of [index, opened]) await one.close()
 })
 
-test.each(['Flat', `IVF${NLIST},SQ4`, `PCA10,IVF${NLIST},PQ5x4`])(
+test.each(['Flat', `IVF${NLIST},SQ4`, `IVF${NLIST}s,SQ4`, `PCA10,IVF${NLIST},PQ5x4`])(
   '%s, trained and empty, is opened as that',
   async (spec) => {
     const index = await IvfIndex.train<Id>(vectors, { spec, dim: DIM, metric: 'ip', threads: 0, kmeansIterations: 2 })

@@ -33,6 +33,7 @@ const MAKES = [
   [`IVF${NLIST},PQ6x4`, 'bigint', { keep: 'none' }],
   [`PCA10,IVF${NLIST},SQ8`, 'string', { keep: 'f16' }],
   [`OPQ6,IVF${NLIST},PQ6x4`, 'rows', { keep: 'f16' }],
+  [`IVF${NLIST}s,SQ4`, 'string', { keep: 'f16' }],
 ] as const
 
 test.each(MAKES)('%s, ids %s, %j: a whole file is found whole', async (spec, kind, options) => {
@@ -47,10 +48,11 @@ test.each(MAKES)('%s, ids %s, %j: a whole file is found whole', async (spec, kin
 test.each(MAKES)('%s, ids %s, %j: a byte that differs is found, in the part it is of', async (spec, kind, options) => {
   const bytes = await saved(kind, { spec, metric: 'l2', ...options })
   const words: [RegExp, RegExp][] = [
-    [/\.codes$/, /^the vectors of cell \d+ of segment \d$/],
+    [/\.codes$/, /^the vectors of cell \d+ of segment \d(\.spill)?$/],
     [/\.originals$/, /^the vectors kept beside the codes of cell \d+ of segment \d$/],
     [/\.originals\.checks$/, /^the checks of the vectors kept beside the codes of cell \d+ of segment \d$/],
-    [/\.ids$/, /^the ids of cell \d+ of segment \d$/],
+    [/\.ids$/, /^the ids of cell \d+ of segment \d(\.spill)?$/],
+    [/\.spill\.checks$/, /^the places of what is spilled of segment \d, .*'segment\.\d\.spill\.checks'/],
     [/\.checks$/, /^the places of segment \d, without which .*'segment\.\d\.checks'/],
     [/./, /^'(centroids|projection|quantizer|segment)/],
   ]
@@ -59,8 +61,8 @@ test.each(MAKES)('%s, ids %s, %j: a byte that differs is found, in the part it i
     for (const at of new Set([from, (from + to) >> 1, to - 1])) {
       const { damaged } = await verifyIndex(flipped(bytes, at), life)
       expect(damaged[0], `${name} at ${at - from}`).toMatch(expected)
-      // Checks of single rows are for those who read a few.
-      if (name.endsWith('.originals.checks')) continue
+      // Checks of single rows, and ids in second cells, are for those who read a few.
+      if (/\.(originals\.checks|spill\.ids)$/.test(name)) continue
       expect((await refusal(IvfIndex.open(flipped(bytes, at), life))).code).toBe('ERR_FORMAT')
     }
   }

@@ -80,6 +80,8 @@ describe('codes: the same bytes on any number of threads', () => {
     ['IVF64,PQ20x4', 'l2'],
     ['IVF64,PQ10x6', 'ip'],
     ['OPQ20,IVF64,PQ20x4', 'cosine'],
+    ['IVF64s,SQ4', 'l2'],
+    ['IVF64s,PQ20x4', 'cosine'],
   ] as const)('IvfIndex %s: build, add, search by %s', (spec, metric) =>
     onAnyThreads(async (threads) => {
       const options = { spec, metric, dim: DIM, threads, kmeansIterations: 3, kmeansPointsPerCentroid: 32, seed: 5 }

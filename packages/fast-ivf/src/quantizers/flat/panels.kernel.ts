@@ -1,6 +1,6 @@
 import { pack, strip } from '../../kernels/strip.kernel'
 import { offer } from '../../kernels/topk.kernel'
-import { addsOf, queryOf, Scan, visitOf } from '../../kernels/visit.kernel'
+import { addsOf, dropMet, queryOf, Scan, visitOf } from '../../kernels/visit.kernel'
 
 /** Item: a visit. Products of the cell's vectors with its queries, offered to the queries' heaps. */
 export function scanPanels(record: usize, from: u32, to: u32, lane: u32): void {
@@ -29,6 +29,7 @@ export function scanPanels(record: usize, from: u32, to: u32, lane: u32): void {
       const at = products + ((<usize>(first - low)) << 2)
       const bias = biases + ((<usize>(first - v.from)) << 2)
       for (let i: u32 = 0; i < v.count; i++) {
+        dropMet(s, v, i, first, last - first, at + ((<usize>i * panels) << 5), -Infinity)
         offer(at + ((<usize>i * panels) << 5), bias, last - first, v.slot + first, heaps + ((<usize>queryOf(v, i) * k) << 3), k)
       }
     }
