@@ -93,10 +93,11 @@ export async function writeIndex(
     let written: Promise<void> = Promise.resolve()
     try {
       for await (const bytes of part.bytes()) {
+        // Memory that is not shared may grow while others wait, and takes its views away.
+        const own = sink.keeps || !engine.shared ? bytes.slice() : bytes
         await written
         signal?.throwIfAborted()
-        // Memory that is not shared may grow meanwhile, and takes its views away.
-        written = sink.write(sink.keeps || !engine.shared ? bytes.slice() : bytes)
+        written = sink.write(own)
         written.catch(() => {})
       }
     } finally {
