@@ -16,12 +16,13 @@ import { kmeans } from './sections/kmeans.mjs'
 import { life } from './sections/life.mjs'
 import { peers } from './sections/peers.mjs'
 import { pq } from './sections/pq.mjs'
+import { recall } from './sections/recall.mjs'
 import { exact, memory, size, startup } from './sections/small.mjs'
 import { storesSection } from './sections/stores.mjs'
 import { setNamed, sets } from './sets/sets.mjs'
 
 const usage = `npm run bench -- [options]
-  --only a,b     sections: kernels, kmeans, coarse, ivf, pq, compress, peers, exact, memory, startup, size, life, stores
+  --only a,b     sections: kernels, kmeans, coarse, ivf, pq, recall, compress, peers, exact, memory, startup, size, life, stores
   --sets a,b     sets: ${sets.map((set) => set.name).join(', ')}
   --quick        fewer repeats, fewer peers, two sets (compress: its own, one seed)
   --full         also what takes long: faiss HNSW on every set
@@ -29,7 +30,7 @@ const usage = `npm run bench -- [options]
   --publish      copy the pages of what was measured, and their pictures, to docs/`
 
 const sections = {
-  ...{ kernels, kmeans, coarse, ivf, pq, compress, peers, exact, memory, startup, size, life },
+  ...{ kernels, kmeans, coarse, ivf, pq, recall, compress, peers, exact, memory, startup, size, life },
   stores: storesSection,
 }
 const bench = dirname(fileURLToPath(import.meta.url))

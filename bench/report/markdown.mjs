@@ -1,6 +1,7 @@
 import { setNamed } from '../sets/sets.mjs'
 import { aimTable } from './aims.mjs'
 import { coarseTables } from './coarse.mjs'
+import { recallTables } from './recall.mjs'
 import { isFastIVF, nameOf } from './curves.mjs'
 import { headline } from './headline.mjs'
 import { atSameRecall, sameRecallNote } from './same-recall.mjs'

@@ -3,6 +3,7 @@ import { coarseTargets } from './coarse.mjs'
 import { compressTargets } from './compress-targets.mjs'
 import { isFastIVF, qpsAt } from './curves.mjs'
 import { lifeTargets } from './life-targets.mjs'
+import { recallTargets } from './recall.mjs'
 import { specTargets } from './spec-targets.mjs'
 
 /**
@@ -61,6 +62,7 @@ export function targets(results) {
     ),
     ...specTargets(results),
     ...coarseTargets(results),
+    ...recallTargets(results),
     ...compressTargets(results),
     ...lifeTargets(results),
     most(
