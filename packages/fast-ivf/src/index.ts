@@ -42,6 +42,19 @@ export { type DenseLayer, Projection, type ProjectionOptions } from './projectio
 export type { ProjectionParameters } from './projections/projection.js'
 export { type Ids, recall, recall1 } from './recall.js'
 export type {
+  CalibrateOptions,
+  CalibrationReport,
+  CertifiedTarget,
+  EvaluateOptions,
+  Evaluation,
+  ExplainedCell,
+  ExplainOptions,
+  Explanation,
+  MissedNeighbour,
+  StopReason,
+  Truth,
+} from './recall-options.js'
+export type {
   RescoredSearchOptions as CompressedFastIVFSearchOptions,
   RescoredSearchOptions as FastIVFPQSearchOptions,
 } from './rescored-file.js'

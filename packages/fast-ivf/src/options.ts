@@ -15,7 +15,7 @@ export interface Progress {
   /**
    * 'train': steps of k-means; 'compress': steps of a learned projection; 'assign': rows given to cells; 'fill': rows
    * stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells looked at; 'truth': pairs
-   * compared; 'calibrate', 'tune': steps; 'save', 'open': bytes.
+   * compared; 'calibrate', 'tune': steps; 'evaluate': queries timed alone; 'save', 'open': bytes.
    */
   phase:
     | 'train'
@@ -27,6 +27,7 @@ export interface Progress {
     | 'optimize'
     | 'truth'
     | 'calibrate'
+    | 'evaluate'
     | 'tune'
     | 'save'
     | 'open'

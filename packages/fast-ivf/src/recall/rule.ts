@@ -13,34 +13,53 @@ export interface RuleSettings {
   exact: boolean
 }
 
+/** A rule that can tell why it decides as it does. */
+export interface RecallRule extends StoppingRule {
+  /** Cells that must be chosen of each query. */
+  readonly most: number
+  /** A cell behind the wave is visited if it is expected to hold at least this share of the neighbours. */
+  readonly threshold: number
+  /** Writes the share that each chosen cell of query `q` is expected to hold: as many as it uses, in their order. */
+  expect(search: Search, probes: Probes, q: number, shares: Float32Array): void
+}
+
 /** Visits, behind the nearest cells, those that hold at least a threshold's share of the neighbours, by the table. */
-export function ruleOf(choice: Choice, { metric, shapes, exact }: RuleSettings): StoppingRule & { most: number } {
+export function ruleOf(choice: Choice, { metric, shapes, exact }: RuleSettings): RecallRule {
   const { wave, threshold, most, scale, tail } = ruleNumbers(choice)
   const { table } = (choice.by as NonNullable<Choice['by']>).variant
   const bins = rankBins(most)
   const { k, vectors } = choice
-  return { wave, k, vectors, most, decide }
+  const nearest = new Float32Array(k)
+  return { wave, k, vectors, most, threshold, expect, decide }
 
-  function decide(search: Search, { nq, nprobe, cells, distances, used, norms }: Probes): Float32Array {
+  function expect(search: Search, probes: Probes, q: number, shares: Float32Array): void {
+    const { nprobe, cells, distances, used, norms, lengths } = probes
+    const [norm, length] = [norms[q] as number, lengths[q] as number]
+    const limit = kthOf(search, q, nearest)
+    const kth = metric === 'l2' && !exact ? Math.max(0, norm + 2 * limit) : limit
+    for (let rank = 0; rank < (used[q] as number); rank++) {
+      const at = q * nprobe + rank
+      const bin = binOf(table, nearness(metric, shapes, cells[at] as number, distances[at] as number, length, kth))
+      shares[rank] = table.shares[(bins[rank] as number) * BINS + bin] as number
+    }
+  }
+
+  function decide(search: Search, probes: Probes): Float32Array {
+    const { nq, nprobe, cells, distances, used } = probes
     const expected = new Float32Array(nq).fill(Number.NaN)
-    const nearest = new Float32Array(k)
+    const shares = new Float32Array(nprobe)
     for (let q = 0; q < nq; q++) {
       const chosen = used[q] as number
       if (chosen === 0) continue
-      const norm = norms[q] as number
-      const limit = kthOf(search, q, nearest)
-      const kth = metric === 'l2' && !exact ? Math.max(0, norm + 2 * limit) : limit
+      expect(search, probes, q, shares)
       let [n, inside, all] = [0, 0, tail]
       for (let rank = 0; rank < chosen; rank++) {
-        const at = q * nprobe + rank
-        const [cell, distance] = [cells[at] as number, distances[at] as number]
-        const bin = binOf(table, nearness(metric, shapes, cell, distance, norm, kth))
-        const share = table.shares[(bins[rank] as number) * BINS + bin] as number
+        const [at, share] = [q * nprobe + rank, shares[rank] as number]
         all += share
         if (rank >= wave && share < threshold) continue
         inside += share
-        cells[q * nprobe + n] = cell
-        distances[q * nprobe + n++] = distance
+        cells[q * nprobe + n] = cells[at] as number
+        distances[q * nprobe + n++] = distances[at] as number
       }
       used[q] = n
       expected[q] = Math.min(1, (scale * inside) / all)
