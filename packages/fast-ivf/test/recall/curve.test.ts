@@ -49,18 +49,17 @@ test('what a curve tells of each threshold is what searching with it would come 
       const settings = { metric, shapes, sizes, wave, k: K, places: PLACES, kept }
       const curve = followCurve(seen, table, [0, nq], settings)
       for (const step of [0, 40, 100, 150, THRESHOLDS.length - 1]) {
-        const plain = simulate(seen, table, settings, THRESHOLDS[step] as number)
+        const most = curve.most[step] as number
+        expect(most).toBeGreaterThanOrEqual(Math.max(curve.most[step - 1] ?? 1, Math.min(ranks, WAVES[wave] as number)))
+        const plain = simulate(seen, table, settings, THRESHOLDS[step] as number, most)
         for (const name of ['vectors', 'cells', 'told'] as const) expect(curve[name][step]).toBeCloseTo(plain[name], 3)
         for (const [level, means] of curve.recall.entries()) {
           expect(means[step]).toBeCloseTo(plain.recall[level] as number, 5)
           // Two roundings of 32 bits stand below a root.
           expect(curve.deviation[level]?.[step]).toBeCloseTo(plain.deviation[level] as number, 3)
         }
-        expect(plain.beyond(curve.most[step] as number)).toBeLessThanOrEqual(0.01)
-        if ((curve.most[step] as number) > 1) {
-          expect(plain.beyond((curve.most[step] as number) - 1)).toBeGreaterThan(0.01)
-        }
-        expect(curve.tail[step]).toBeCloseTo(plain.mass(curve.most[step] as number), 4)
+        expect(plain.beyond(most)).toBeLessThanOrEqual(0.01)
+        expect(curve.tail[step]).toBeCloseTo(plain.tail, 4)
       }
     }),
     { numRuns: 40 },
@@ -69,35 +68,38 @@ test('what a curve tells of each threshold is what searching with it would come 
 
 type Settings = Parameters<typeof followCurve>[3]
 
-/** Each query by itself: its nearest cells, and those others whose share reaches the threshold. */
-function simulate(seen: Observed, table: Table, settings: Settings, threshold: number) {
+/** Each query by itself: its nearest cells, and of the `most` nearest those whose share reaches the threshold. */
+function simulate(seen: Observed, table: Table, settings: Settings, threshold: number, most: number) {
   const { nq, ranks, cells, found } = seen
   const { metric, shapes, sizes, wave, kept } = settings
   const bins = rankBins(ranks)
   const z = new Float64Array(ranks)
-  const runs = Array.from({ length: nq }, (_, q) => {
-    const neighbours = [...found.subarray(q * PLACES, q * PLACES + K)]
+  const sum = (list: number[]): number => list.reduce((all, one) => all + one, 0)
+  const each = Array.from({ length: nq }, (_, q) => {
     nearnessOf(seen, metric, shapes, q, wave, { k: K, places: PLACES }, z)
     const shares = Array.from(z, (at, rank) => table.shares[(bins[rank] as number) * BINS + binOf(table, at)] as number)
-    const visited = shares.map((share, rank) => rank < (WAVES[wave] as number) || share >= threshold)
-    const wanted = neighbours.filter((rank) => rank !== NONE).length
-    const sum = (list: number[]): number => list.reduce((all, one) => all + one, 0)
-    const hits = kept.map((own) => neighbours.filter((rank, i) => visited[rank] && own[q * PLACES + i]).length / wanted)
-    return {
-      ...{ wanted, shares, visited, hits, cells: visited.filter(Boolean).length },
-      vectors: sum(visited.map((visits, rank) => (visits ? (sizes[cells[q * ranks + rank] as number] as number) : 0))),
-      told: sum(shares.filter((_, rank) => visited[rank])) / sum(shares),
-    }
+    const neighbours = [...found.subarray(q * PLACES, q * PLACES + K)]
+    const worth = shares.map((share, rank) => rank < (WAVES[wave] as number) || share >= threshold)
+    return { q, shares, neighbours, worth, wanted: neighbours.filter((rank) => rank !== NONE).length }
   }).filter(({ wanted }) => wanted > 0)
-  const mean = (of: (run: (typeof runs)[number]) => number): number =>
-    runs.reduce((sum, run) => sum + of(run), 0) / Math.max(1, runs.length)
+  const tail = sum(each.map(({ shares }) => sum(shares.slice(most)))) / Math.max(1, each.length)
+  const runs = each.map(({ q, shares, neighbours, worth, wanted }) => {
+    const visited = worth.map((is, rank) => is && rank < most)
+    return {
+      hits: kept.map((own) => neighbours.filter((rank, i) => visited[rank] && own[q * PLACES + i]).length / wanted),
+      cells: visited.filter(Boolean).length,
+      vectors: sum(visited.map((visits, rank) => (visits ? (sizes[cells[q * ranks + rank] as number] as number) : 0))),
+      told: Math.min(1, sum(shares.filter((_, rank) => visited[rank])) / (sum(shares.slice(0, most)) + tail)),
+    }
+  })
+  const mean = (of: (run: (typeof runs)[number]) => number): number => sum(runs.map(of)) / Math.max(1, runs.length)
   const recall = kept.map((_, level) => mean(({ hits }) => hits[level] as number))
-  const all = runs.reduce((sum, run) => sum + run.cells, 0)
+  const all = sum(each.map(({ worth }) => worth.filter(Boolean).length))
   return {
     ...{ recall, vectors: mean((run) => run.vectors), cells: mean((run) => run.cells), told: mean((run) => run.told) },
     deviation: recall.map((middle, level) => Math.sqrt(mean(({ hits }) => ((hits[level] as number) - middle) ** 2))),
-    beyond: (most: number) =>
-      all && runs.reduce((sum, { visited }) => sum + visited.slice(most).filter(Boolean).length, 0) / all,
-    mass: (most: number) => mean(({ shares }) => shares.slice(most).reduce((sum, share) => sum + share, 0)),
+    /** Of those worth a visit, the part beyond. */
+    beyond: (rank: number) => all && sum(each.map(({ worth }) => worth.slice(rank).filter(Boolean).length)) / all,
+    tail,
   }
 }

@@ -53,21 +53,20 @@ test('a table falls with the rank and with the distance', () => {
     fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1, noNaN: true })),
   )
   fc.assert(
-    fc.property(fc.array(seen, { maxLength: 300 }), (sightings: Sighting[]) => {
+    fc.property(fc.array(seen, { maxLength: 500, size: 'max' }), (sightings: Sighting[]) => {
       const { shares, step } = fitTable(100, (tell) => {
         for (const one of sightings) tell(...one)
       })
       const rows = (rankBins(100).at(-1) as number) + 1
       expect(shares.length).toBe(rows * BINS)
       expect(step).toBeGreaterThan(0)
-      // Passes in both directions come near to both, the last one is by rank.
       for (let row = 0; row + 1 < rows; row++) {
         for (let bin = 0; bin < BINS; bin++) {
           expect(shares[(row + 1) * BINS + bin]).toBeLessThanOrEqual(shares[row * BINS + bin] as number)
         }
       }
       for (let at = 0; at < shares.length; at++) {
-        if (at % BINS > 0) expect(shares[at]).toBeLessThanOrEqual((shares[at - 1] as number) + 1e-6)
+        if (at % BINS > 0) expect(shares[at]).toBeLessThanOrEqual(shares[at - 1] as number)
       }
     }),
   )
