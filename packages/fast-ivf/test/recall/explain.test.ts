@@ -179,5 +179,8 @@ test.each([
   [queryOf(0), { nprobe: NLIST + 1 }, 'ERR_ARGUMENT', /^nprobe is 61/],
 ])('explaining is refused for %#', async (query, options, code, message) => {
   const index = indexes.get('l2') as IvfIndex
-  expect(await refusal(index.explain(query, options as object))).toMatchObject({ code, message: expect.stringMatching(message) })
+  expect(await refusal(index.explain(query, options as object))).toMatchObject({
+    code,
+    message: expect.stringMatching(message),
+  })
 })
