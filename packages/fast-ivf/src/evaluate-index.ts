@@ -39,17 +39,22 @@ export async function evaluateIndex<I extends Id>(
       'filter is given, and the true nearest are known without one only; give truth, the nearest of those that pass',
     )
   }
-  const { matrix, known, bytes } = await read(async (contents) => {
+  const { matrix, given, bytes } = await read(async (contents) => {
     const { dim, keep, quantizer } = contents.model
     const matrix = toMatrix(queries, dim, 'queries')
     if (matrix.rows === 0) throw new IvfError('ERR_EMPTY', 'queries is empty; give at least one')
     if (contents.size === 0) throw new IvfError('ERR_EMPTY', 'there are no vectors to find; add some first')
-    const known = await truthOf<I>(contents, matrix, truth, k, { signal, onProgress })
-    return { matrix, known, bytes: { coded: quantizer.codeSize, kept: keptBytes(keep, dim) } }
+    const given = checkedTruth(contents, matrix, truth, k)
+    return { matrix, given, bytes: { coded: quantizer.codeSize, kept: keptBytes(keep, dim) } }
   })
   const [rows, nq] = [copyOf(matrix), matrix.rows]
-  // It warms up, too.
+  // It warms up, too, and says what is wrong with the options before the truth is computed.
   const result = await search(rows, { signal, onProgress })
+  const known: Ids<Id> =
+    given ??
+    (await read(async (contents) =>
+      nameRows(await trueNearest(contents, matrix, k, { signal, onProgress }), contents.ids),
+    ))
   const ms = await timeRuns(() => search(rows, { signal }))
   const times = await timeSingles(nq, singles, onProgress, (q) =>
     search(rows.subarray(q * matrix.dim, (q + 1) * matrix.dim), { signal }),
@@ -65,26 +70,25 @@ export async function evaluateIndex<I extends Id>(
   }
 }
 
-/** nq × k */
-async function truthOf<I extends Id>(
+/** The truth that is given, nq × k. @throws IvfError ERR_ARGUMENT, ERR_ID; ERR_UNSUPPORTED where it cannot be left out */
+function checkedTruth<I extends Id>(
   contents: Contents,
   queries: Matrix,
   given: Truth<I> | undefined,
   k: number,
-  options: LongCallOptions,
-): Promise<Ids<Id>> {
-  if (given) {
-    // Where ids stay in a file, nobody knows them all.
-    if (contents.stored) checkTruth(contents, given, queries, k)
-    else rowsOfTruth(contents, given, queries, k)
-    // It may hold more of each query than k, and fewer where there are no more vectors.
-    return { ids: Array.from({ length: queries.rows * k }, (_, i) => idAt(given, Math.floor(i / k), i % k)), k }
+): Ids<I> | undefined {
+  if (!given) {
+    if (!contents.stored) return undefined
+    throw new IvfError(
+      'ERR_UNSUPPORTED',
+      "truth is left out, and vectors that stay in a file are not compared; give it, or open with resident: 'all'",
+    )
   }
-  if (!contents.stored) return nameRows<I>(await trueNearest(contents, queries, k, options), contents.ids)
-  throw new IvfError(
-    'ERR_UNSUPPORTED',
-    "truth is left out, and vectors that stay in a file are not compared; give it, or open with resident: 'all'",
-  )
+  // Where ids stay in a file, nobody knows them all.
+  if (contents.stored) checkTruth(contents, given, queries, k)
+  else rowsOfTruth(contents, given, queries, k)
+  // It may hold more of each query than k, and fewer where there are no more vectors.
+  return { ids: Array.from({ length: queries.rows * k }, (_, i) => idAt(given, Math.floor(i / k), i % k)), k }
 }
 
 function idAt<I extends Id>({ ids, k }: Truth<I>, q: number, i: number): I | undefined {

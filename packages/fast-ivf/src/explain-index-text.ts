@@ -43,14 +43,15 @@ const WHY: Record<StopReason, (told: Told, wave: number | undefined) => string> 
 
 function truthOf(recall: number, cells: readonly ExplainedCell[]): string {
   const holding = cells.filter(({ neighbours = 0 }) => neighbours > 0)
+  if (holding.length === 0) return 'There was nothing to be found.'
   const sum = (list: readonly ExplainedCell[]): number => list.reduce((all, { neighbours = 0 }) => all + neighbours, 0)
-  const all = sum(holding)
-  const where = [
-    `${sum(holding.filter(({ rank }) => rank === 0))} in the nearest cell`,
-    `${sum(holding.filter(({ rank, visited }) => rank > 0 && visited))} in others that were visited`,
-    `${sum(holding.filter(({ visited }) => !visited))} in cells that were not`,
-  ]
-  return `It found ${percent(recall)} of the ${all} true nearest, which are in ${plural(holding.length, 'cell')}: ${where.join(', ')}.`
+  const places = [
+    [sum(holding.filter(({ rank }) => rank === 0)), 'in the nearest cell'],
+    [sum(holding.filter(({ rank, visited }) => rank > 0 && visited)), 'in others that were visited'],
+    [sum(holding.filter(({ visited }) => !visited)), 'in cells that were not'],
+  ] as const
+  const where = places.flatMap(([count, place]) => (count > 0 ? `${count} ${place}` : []))
+  return `It found ${percent(recall)} of the ${sum(holding)} true nearest: ${where.join(', ')}.`
 }
 
 function plural(count: number, noun: string): string {

@@ -114,7 +114,7 @@ test('the text says what was looked at, why it stopped, and where the neighbours
     `10 answers from 1 of ${NLIST} cells: ${one.scored} vectors scored, ${one.rescored} compared exactly.`,
     'It stopped because nprobe is 1.',
     expect.stringMatching(
-      /^It found \d+ % of the 10 true nearest, which are in \d+ cells?: \d+ in the nearest cell, 0 in others that were visited, \d+ in cells that were not\.$/,
+      /^It found \d+ % of the 10 true nearest: (\d+ in the nearest cell)?(, )?(\d+ in cells that were not)?\.$/,
     ),
     ...(one.missed ?? [])
       .slice(0, 5)
@@ -167,7 +167,7 @@ test('a query of zeros has no cosine: nothing is visited, and nothing was to be 
   for (const options of [{ nprobe: 3 }, { recall: 0.9 }]) {
     const told = await index.explain(new Float32Array(DIM), { ...options, check: true })
     expect(told).toMatchObject({ stopped: 'zero', visited: 0, scored: 0, answers: [], missed: [], recall: 1 })
-    expect(told.text).toMatch(/A query of zeros has no direction/)
+    expect(told.text).toMatch(/A query of zeros has no direction.*\nThere was nothing to be found\.$/)
   }
 })
 

@@ -38,6 +38,11 @@ test('a recall that is asked for before calibration says what to do', async () =
     code: 'ERR_NOT_CALIBRATED',
     message: expect.stringMatching(/call and await calibrate\(\) first, or give nprobe/),
   })
+  const steps: string[] = []
+  const onProgress = ({ phase }: { phase: string }) => steps.push(phase)
+  const evaluating = fresh.evaluate(queries, { recall: 0.9, onProgress })
+  expect(await refusal(evaluating)).toMatchObject({ code: 'ERR_NOT_CALIBRATED' })
+  expect(steps).not.toContain('truth')
   expect(await refusal(fresh.explain(queries.subarray(0, DIM), { recall: 0.9 }))).toMatchObject({
     code: 'ERR_NOT_CALIBRATED',
   })
