@@ -8,6 +8,7 @@ import { benchNode, installedNode } from './process/node.mjs'
 import { python, runPython } from './process/python.mjs'
 import { publishPages, writePages } from './report/pages.mjs'
 import { targets } from './report/targets.mjs'
+import { coarse } from './sections/coarse.mjs'
 import { compress } from './sections/compress.mjs'
 import { ivf } from './sections/ivf.mjs'
 import { kernels } from './sections/kernels.mjs'
@@ -20,7 +21,7 @@ import { storesSection } from './sections/stores.mjs'
 import { setNamed, sets } from './sets/sets.mjs'
 
 const usage = `npm run bench -- [options]
-  --only a,b     sections: kernels, kmeans, ivf, pq, compress, peers, exact, memory, startup, size, life, stores
+  --only a,b     sections: kernels, kmeans, coarse, ivf, pq, compress, peers, exact, memory, startup, size, life, stores
   --sets a,b     sets: ${sets.map((set) => set.name).join(', ')}
   --quick        fewer repeats, fewer peers, two sets (compress: its own, one seed)
   --full         also what takes long: faiss HNSW on every set
@@ -28,7 +29,7 @@ const usage = `npm run bench -- [options]
   --publish      copy the pages of what was measured, and their pictures, to docs/`
 
 const sections = {
-  ...{ kernels, kmeans, ivf, pq, compress, peers, exact, memory, startup, size, life },
+  ...{ kernels, kmeans, coarse, ivf, pq, compress, peers, exact, memory, startup, size, life },
   stores: storesSection,
 }
 const bench = dirname(fileURLToPath(import.meta.url))

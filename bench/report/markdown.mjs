@@ -1,5 +1,6 @@
 import { setNamed } from '../sets/sets.mjs'
 import { aimTable } from './aims.mjs'
+import { coarseTables } from './coarse.mjs'
 import { isFastIVF, nameOf } from './curves.mjs'
 import { headline } from './headline.mjs'
 import { atSameRecall, sameRecallNote } from './same-recall.mjs'
@@ -37,6 +38,8 @@ export function markdown(results, { picture, compression, life } = {}) {
     kernelTable(results.kernels ?? []),
     '## k-means\n',
     kmeansTable(results.kmeans ?? []),
+    '## Very many cells\n',
+    ...coarseTables(results.coarse ?? []),
     '## FastIVF\n',
     ...ourCurves(results.curves ?? []),
     sameWork(results.curves ?? []),

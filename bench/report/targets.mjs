@@ -1,4 +1,5 @@
 import { least, most } from './aims.mjs'
+import { coarseTargets } from './coarse.mjs'
 import { compressTargets } from './compress-targets.mjs'
 import { isFastIVF, qpsAt } from './curves.mjs'
 import { lifeTargets } from './life-targets.mjs'
@@ -59,6 +60,7 @@ export function targets(results) {
       0,
     ),
     ...specTargets(results),
+    ...coarseTargets(results),
     ...compressTargets(results),
     ...lifeTargets(results),
     most(

@@ -13,7 +13,7 @@ const entry = (name) => join(root, 'build', `${name}.js`)
 
 /** What only training needs: a program that opens an index does not. */
 const training =
-  /build\/(ivf\/train|clustering\/(lloyd|minibatch|centers)|quantizers\/product\/(learn|codebooks|sample|turn))/
+  /build\/(ivf\/(train|hierarchy|neighbours)|clustering\/(lloyd|minibatch|centers|each-chunk)|quantizers\/product\/(learn|codebooks|sample|turn))/
 /** What only learning needs. */
 const learning =
   /build\/(algebra\/(?!transposed)|projections\/(learned\/(?!learned|schedule)|pca\/train)|quantizers\/product\/opq)/
@@ -24,11 +24,13 @@ const safetensors = /build\/storage\/(safetensors|json-cursor|tensor-dtypes)/
 const saved = /build\/saved\//
 /** What only changes to cells need. */
 const optimize = /build\/ivf\/(optimize|divide|move|coded-rows)/
+/** What only many cells, or cells of codes, need. */
+const coarse = /build\/ivf\/(coarse|two-level)/
 /** What only filters need. */
 const filter = /build\/ivf\/(allowed|matches)/
 
 /** What only those who ask for a recall need, and those who measure it. */
-const recall = /build\/(recall\/|ivf\/truth|(calibrate|evaluate|explain)-index)/
+const recall = /build\/(recall\/|ivf\/truth|(calibrate|evaluate|explain)-index|tune(-|$|\.))/
 
 const bundle = await rolldown({
   input: {
@@ -66,6 +68,7 @@ await bundle.write({
       { name: 'confidence', test: /build\/ivf\/confidence/, priority: 2 },
       { name: 'recall', test: recall, priority: 2 },
       { name: 'exact-search', test: /build\/(exact-search|ivf\/all-pairs)/, priority: 2 },
+      { name: 'coarse', test: coarse, priority: 2 },
       { name: 'filter', test: filter, priority: 2 },
       { name: 'self-check', test: check, priority: 2 },
       { name: 'storage', test: /build\/storage\//, priority: 1 },

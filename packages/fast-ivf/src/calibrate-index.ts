@@ -2,14 +2,15 @@ import { type Matrix, toMatrix } from './engine/vectors.js'
 import { checkInteger, checkNumber, IvfError, show } from './errors.js'
 import { type Contents, rowOf } from './ivf/contents.js'
 import type { Rescore } from './ivf/rows.js'
-import type { Id } from './options.js'
+import type { Id, LongCallOptions } from './options.js'
 import { calibrate } from './recall/calibrate.js'
 import { type Calibration, choose, highest, quantileOf } from './recall/calibration.js'
-import { NONE } from './recall/held-out.js'
+import { type HeldOut, NONE } from './recall/held-out.js'
 import type { CalibrateOptions, CalibrationReport, CertifiedTarget, Truth } from './recall-options.js'
 
 /** Numbers of answers that are calibrated for when none is given. */
 const KS = [10, 100]
+const CONFIDENCE = 0.9
 const TARGETS = [0.8, 0.9, 0.95, 0.98, 0.99]
 
 /** @throws IvfError ERR_ARGUMENT, ERR_DIM, ERR_NOT_FINITE, ERR_EMPTY, ERR_TOO_FEW, ERR_UNSUPPORTED, ERR_ID; the signal's reason */
@@ -25,13 +26,25 @@ export function calibrateIndex<I extends Id>(
   const asked = given.map((one) => checkInteger('k', one, 1, 0xffffff))
   // Nobody has more neighbours than there are others.
   const ks = [...new Set(asked.map((one) => Math.min(one, Math.max(1, size - 1))))].sort((a, b) => a - b)
-  const sure = checkNumber('confidence', confidence ?? 0.9, 0.5, 0.9999)
+  const sure = checkNumber('confidence', confidence ?? CONFIDENCE, 0.5, 0.9999)
   const matrix = queries === undefined ? undefined : toMatrix(queries, model.dim, 'queries')
   if (truth !== undefined && !matrix) {
     throw new IvfError('ERR_ARGUMENT', 'truth is given, and the queries that it is of are not; give queries, too')
   }
   const known = truth && matrix && rowsOfTruth(contents, truth, matrix, ks.at(-1) as number)
   return calibrate(contents, { queries: matrix, truth: known, ks, confidence: sure, seed, usual }, long)
+}
+
+/** With queries whose nearest are known, for those who calibrate many indexes of the same vectors. */
+export function calibrateWith(
+  contents: Contents,
+  held: HeldOut,
+  ks: readonly number[],
+  { usual, seed }: { usual: Rescore; seed: number },
+  options: LongCallOptions,
+): Promise<Calibration> {
+  const plan = { held, ks, confidence: CONFIDENCE, seed, usual, queries: undefined, truth: undefined }
+  return calibrate(contents, plan, options)
 }
 
 /** How many neighbours of each query the truth tells that are wanted. @throws IvfError ERR_ARGUMENT */

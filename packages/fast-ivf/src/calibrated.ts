@@ -4,6 +4,7 @@ import type { SearchSettings } from './ivf/search.js'
 import type { Calibration } from './recall/calibration.js'
 import type { RecallPlan } from './recall/plan.js'
 import type { CalibrationReport } from './recall-options.js'
+import type { CalibrationTold } from './saved/calibration.js'
 
 /** What was found, of which contents, and what is made of it when it is asked for. */
 interface Kept {
@@ -24,16 +25,22 @@ const STALE = 0.1
 export class Calibrated {
   #kept: Kept | undefined
 
-  async keep(contents: Contents, calibration: Calibration, changed = 0): Promise<CalibrationReport> {
+  async keep(contents: Contents, calibration: Calibration): Promise<CalibrationReport> {
+    const { report } = await this.restore(contents, { calibration, changed: 0 })
+    return report(contents, false)
+  }
+
+  /** Takes up what a file tells, as if it had been found here. */
+  async restore(contents: Contents, { calibration, changed }: CalibrationTold): Promise<Kept> {
     const { reportOf } = await import('./calibrate-index.js')
     const { model, rows, size } = contents
     const report = (now: Contents, stale: boolean): CalibrationReport => reportOf(now, calibration, stale)
     this.#kept = { calibration, model, rows, size, changed, report }
-    return report(contents, changed > STALE * size)
+    return this.#kept
   }
 
   /** What a file is told of it. */
-  told(contents: Contents): { calibration: Calibration; changed: number } | undefined {
+  told(contents: Contents): CalibrationTold | undefined {
     const kept = this.#of(contents)
     return kept && { calibration: kept.calibration, changed: changedSince(kept, contents) }
   }

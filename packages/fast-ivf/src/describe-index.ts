@@ -23,6 +23,11 @@ export interface IndexDescription {
   ids: 'rows' | 'number' | 'string' | 'bigint'
   keep: 'f32' | 'f16' | 'int8' | 'none'
   segments: number
+  /**
+   * For which numbers of answers a recall may be asked for, by how many queries it was judged, and how many vectors came
+   * or went since; left out where the index is not calibrated.
+   */
+  calibrated?: { k: number[]; queries: number; changed: number }
   /** nlist: vectors of each cell, removed ones that still take room included */
   cellSizes: Uint32Array
   bytes: IndexBytes
@@ -31,7 +36,7 @@ export interface IndexDescription {
 /** Bytes of the file, and of its parts. */
 export interface IndexBytes {
   total: number
-  /** Centroids, projection, codebooks. */
+  /** Centroids, projection, codebooks, calibration. */
   learned: number
   codes: number
   /** The vectors kept beside the codes, and their checks. */
@@ -56,13 +61,14 @@ export async function describeIndex(source: SourceInput): Promise<IndexDescripti
   try {
     const { face, spec, projection, metric, dim, nlist, size, ids, keep, segments, quantizer } = file.header
     const cellSizes = await readCellSizes(file, nlist, segments)
+    const calibrated = await (await import('./saved/calibration.js')).calibratedFor(file)
     return {
       class: face,
       ...(spec !== '' && { spec }),
       codes: String(quantizer.word),
       ...(projection && { projection: projection.word }),
       ...{ metric, dim, size, removed: cellSizes.reduce((sum, one) => sum + one, 0) - size },
-      ...{ ids, keep, segments, cellSizes, bytes: bytesOf(file) },
+      ...{ ids, keep, segments, ...(calibrated && { calibrated }), cellSizes, bytes: bytesOf(file) },
     }
   } finally {
     await file.close()
@@ -94,7 +100,7 @@ function bytesOf({ tensors, source }: IndexFile): IndexBytes {
   const sum = (pattern: RegExp): number =>
     [...tensors].reduce((all, [name, { from, to }]) => (pattern.test(name) ? all + to - from : all), 0)
   const parts = {
-    learned: sum(/^(centroids$|projection\.|quantizer\.)/),
+    learned: sum(/^(centroids$|calibration$|projection\.|quantizer\.)/),
     codes: sum(/^segment\.\d+\.codes$/),
     originals: sum(/^segment\.\d+\.originals/),
     ids: sum(/^segment\.\d+\.(ids|order)/),

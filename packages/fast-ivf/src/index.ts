@@ -13,7 +13,7 @@ export type { Entries } from './ivf/entries.js'
 export type { OptimizeReport } from './ivf/optimize.js'
 export type { Keep } from './ivf/originals.js'
 export type { Selection } from './ivf/selection.js'
-export { IvfIndex, type IvfIndexOptions, type IvfIndexSearchOptions } from './ivf-index.js'
+export { IvfIndex, type IvfIndexBuildOptions, type IvfIndexOptions, type IvfIndexSearchOptions } from './ivf-index.js'
 export type {
   FastIVFOptions,
   RescoreOptions,
@@ -61,4 +61,5 @@ export type {
 export type { Match, ResultIds, SearchResult, Work } from './result.js'
 export { type RuntimeInfo, type RuntimeOptions, runtime } from './runtime.js'
 export { defaultSpec } from './spec.js'
+export type { TuneOptions, TunePoint, TuneReport } from './tune-options.js'
 export { type IndexVerification, verifyIndex } from './verify-index.js'

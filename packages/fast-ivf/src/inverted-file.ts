@@ -39,6 +39,8 @@ import type {
 import { Living } from './living.js'
 import type { Id, IdList, LongCallOptions, Metric } from './options.js'
 import { Projection } from './projection.js'
+import type { Calibration } from './recall/calibration.js'
+import type { HeldOut } from './recall/held-out.js'
 import type { RecallPlan } from './recall/plan.js'
 import type {
   CalibrateOptions,
@@ -302,7 +304,7 @@ export abstract class InvertedFile<I extends Id = number> {
 
   /**
    * Learns how a recall is had with the least work (`search` with `recall`), and certifies it on queries that nothing
-   * was learned from. Searches and writes may run meanwhile.
+   * was learned from. Searches and writes may run meanwhile. A file that is saved keeps it.
    *
    * For each query, cells are visited that can be expected to hold more than a share of its neighbours. What share that
    * is follows, by a table that falls monotonically, from the rank of the cell and from how far its vectors seem to be
@@ -316,6 +318,17 @@ export abstract class InvertedFile<I extends Id = number> {
       const { calibrateIndex } = await import('./calibrate-index.js')
       const found = await calibrateIndex(contents, options, { usual: this.usualRescore(), seed: this.#plan.seed })
       return this.#calibrated.keep(contents, found)
+    })
+  }
+
+  /** As `calibrate`, with queries whose nearest are known. @internal */
+  calibrateWith(held: HeldOut, ks: readonly number[], options: LongCallOptions): Promise<Calibration> {
+    return this.#living.read(async (contents) => {
+      const { calibrateWith } = await import('./calibrate-index.js')
+      const known = { usual: this.usualRescore(), seed: this.#plan.seed }
+      const found = await calibrateWith(contents, held, ks, known, options)
+      await this.#calibrated.keep(contents, found)
+      return found
     })
   }
 
@@ -414,7 +427,7 @@ export abstract class InvertedFile<I extends Id = number> {
     options: OpenOptions,
     make: (header: IndexFile['header'], options: LifeOptions) => T,
   ): Promise<T> {
-    const { asIndexFile, makeFace } = await import('./saved/face.js')
+    const { asIndexFile, makeFace, readIndex } = await import('./saved/face.js')
     const { signal, onProgress, resident = 'all', cacheBytes = 8 << 20, ...given } = options
     const file = await asIndexFile(source)
     return closedOnFailure(file, async () => {
@@ -424,10 +437,8 @@ export abstract class InvertedFile<I extends Id = number> {
       const life = stays ? { threads: 0, ...given } : given
       const index = makeFace(file, face, (header) => make(header, life))
       return index.filled(async (engine) => {
-        const read = { signal, onProgress }
-        if (stays) return (await import('./saved/stored.js')).openStored(engine, file, cached, read)
-        const contents = await (await import('./saved/open.js')).loadContents(engine, file, read)
-        await file.close()
+        const { contents, told } = await readIndex(engine, file, stays ? cached : undefined, { signal, onProgress })
+        if (told) await index.#calibrated.restore(contents, told)
         return contents
       })
     })
@@ -451,7 +462,8 @@ export abstract class InvertedFile<I extends Id = number> {
       const { face, spec, options } = this.face()
       const { nprobe, ratioThreshold } = this
       const own = { ...options, nprobe, ratioThreshold, compactAt: this.#compactAt }
-      return work(contents, { face, spec, seed: this.#plan.seed, options: own })
+      const calibration = this.#calibrated.told(contents)
+      return work(contents, { face, spec, seed: this.#plan.seed, options: own, calibration })
     })
   }
 

@@ -1,6 +1,6 @@
 import { closedOnFailure } from './engine/closing.js'
 import type { Engine } from './engine/engine.js'
-import { isBatches, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
+import { isBatches, type Matrix, toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { checkInteger, checkNumber, IvfError } from './errors.js'
 import { InvertedFile, type IvfPlan } from './inverted-file.js'
 import type { Contents } from './ivf/contents.js'
@@ -22,6 +22,8 @@ import type { SearchResult } from './result.js'
 import type { IndexFile } from './saved/file.js'
 import { defaultSpec, parseSpec, type Spec, showSpec } from './spec.js'
 import type { SourceInput } from './storage/source.js'
+import type { TuneTask } from './tune.js'
+import type { TuneOptions, TuneReport } from './tune-options.js'
 
 /** Options of `IvfIndex`. */
 export interface IvfIndexOptions<I extends Id = number> extends LifeOptions, AddOptions<I> {
@@ -55,6 +57,17 @@ export interface IvfIndexOptions<I extends Id = number> extends LifeOptions, Add
   kmeansPointsPerCentroid?: number
   /** The same seed, data and options give the same index, whatever the number of threads. Default 1. */
   seed?: number
+  /**
+   * Default of the search option. In `build`, without a spec, the index is made that answers most queries a second at
+   * this recall on this machine: see `tune`.
+   */
+  recall?: number
+}
+
+/** Options of `IvfIndex.build`. */
+export interface IvfIndexBuildOptions<I extends Id = number> extends IvfIndexOptions<I>, Pick<TuneOptions, 'budget'> {
+  /** Learn how a recall is had, once the vectors are there; see `calibrate`. Default true. */
+  calibrate?: boolean
 }
 
 /** Options of one search of `IvfIndex`. */
@@ -77,10 +90,13 @@ export interface IvfIndexSearchOptions<I extends Id = number> extends SearchOpti
 export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
   readonly #spec: Spec
   readonly #rescoring: RescoreDefaults
+  readonly #made: MadeBy
 
   private constructor(plan: IvfPlan, spec: Spec, options: IvfIndexOptions<I>) {
     super(plan, options)
     this.#spec = spec
+    this.#made = madeBy(options)
+    this.recall = options.recall
     const { exact, bounded } = codesOf(spec)
     this.#rescoring = {
       ...{ keep: plan.keep, exact, bounded, rescore: plan.keep !== 'none', rescoreNumSamples: -1 },
@@ -101,11 +117,44 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
    *   `spec` and `dim` must be given
    * @throws IvfError ERR_ARGUMENT, ERR_ID, ERR_TOO_FEW, ERR_EMPTY, ERR_DIM, ERR_NOT_FINITE, ERR_MEMORY; the signal's reason
    */
-  static build<I extends Id = number>(
+  static async build<I extends Id = number>(
     vectors: Vectors | VectorBatches,
-    options: IvfIndexOptions<I> = {},
+    { calibrate = true, budget = 30, ...options }: IvfIndexBuildOptions<I> = {},
   ): Promise<IvfIndex<I>> {
-    return IvfIndex.#make(vectors, options, true)
+    const { recall, spec, signal, onProgress } = options
+    const tuned =
+      recall !== undefined && spec === undefined && !isBatches(vectors)
+        ? await IvfIndex.#tuned(vectors, undefined, options, { recall, budget, signal, onProgress })
+        : undefined
+    const told = tuned
+      ? { ...options, spec: tuned.spec, ...(tuned.spec.endsWith('Flat') ? {} : { keep: tuned.keep }) }
+      : options
+    const index = await IvfIndex.#make(vectors, told, true)
+    return closedOnFailure(index, async () => {
+      if (calibrate && index.#canCalibrate()) await index.calibrate({ signal, onProgress })
+      return index
+    })
+  }
+
+  /**
+   * Finds the spec with which most queries are answered a second on this machine at a recall: other makes of index are
+   * built from the vectors of this one and tried, first with a part of them. The index itself stays as it is; build
+   * another one with what is found. `IvfIndex.build(vectors, { recall: 0.95 })` does both.
+   *
+   * @throws IvfError ERR_NOT_TRAINED, ERR_EMPTY, ERR_DIM, ERR_MEMORY; ERR_ARGUMENT also when nothing has the recall
+   *   within the limit; ERR_UNSUPPORTED when only projected vectors are stored; the signal's reason
+   */
+  async tune({ queries, ...options }: TuneOptions = {}): Promise<TuneReport> {
+    const { dim, size, metric } = this
+    if (size === 0) throw new IvfError('ERR_EMPTY', 'there are no vectors to tune for; add some first')
+    const data = new Float32Array(size * dim)
+    let filled = 0
+    for await (const { vectors } of this.entries({ signal: options.signal })) {
+      data.set(vectors.subarray(0, data.length - filled), filled)
+      filled += vectors.length
+    }
+    const asked = queries === undefined ? undefined : toMatrix(queries, dim, 'queries')
+    return IvfIndex.#tuned({ data, dims: [size, dim] }, asked, { ...this.#made, metric }, options)
   }
 
   /**
@@ -201,10 +250,32 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
     return this.#rescoring.exact || kind === 'bound' || kind === 'factor'
   }
 
+  /** Whether its vectors can be had back, and searched for. */
+  #canCalibrate(): boolean {
+    return this.size > 1 && (this.#spec.projection === undefined || this.keep !== 'none')
+  }
+
+  static async #tuned<I extends Id>(
+    given: Vectors,
+    queries: Matrix | undefined,
+    options: IvfIndexOptions<I>,
+    asked: TuneOptions,
+  ): Promise<TuneReport> {
+    const { tune } = await import('./tune.js')
+    const vectors = toMatrix(given, options.dim ?? 0, 'vectors')
+    const own = { ...madeBy(options), ...(options.metric && { metric: options.metric }), dim: vectors.dim }
+    const build: TuneTask['build'] = (part, { spec, keep }, centroids) => {
+      const kept = parseSpec(spec).quantizer.exact ? {} : { keep }
+      return IvfIndex.#make<number>(part, { ...own, ...kept, spec, signal: asked.signal }, true, centroids)
+    }
+    return tune({ given, vectors, queries, seed: options.seed ?? 1, build }, asked)
+  }
+
   static async #make<I extends Id>(
     vectors: Vectors | VectorBatches,
     options: IvfIndexOptions<I>,
     adds: boolean,
+    centroids?: Float32Array,
   ): Promise<IvfIndex<I>> {
     const batches = isBatches(vectors)
     if (batches && (options.spec === undefined || options.dim === undefined)) {
@@ -216,7 +287,9 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
     const matrix = batches ? undefined : toMatrix(vectors, options.dim ?? 0, 'vectors')
     const dim = checkInteger('dim', matrix?.dim ?? options.dim, 1, 65536)
     const spec = parseSpec(options.spec ?? defaultSpec(matrix?.rows ?? 0, dim))
-    const index = new IvfIndex<I>(planOf(dim, spec, options), spec, options)
+    const plan = planOf(dim, spec, options)
+    const known = centroids && { ...plan, clustering: { kind: 'known', centroids } as const }
+    const index = new IvfIndex<I>(known ?? plan, spec, options)
     return closedOnFailure(index, async () => {
       await index.trainOn(vectors, options, adds)
       return index
@@ -225,3 +298,14 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
 }
 
 const DEFAULT_FACTOR = 4
+
+type MadeBy = Pick<IvfIndexOptions, 'seed' | 'threads' | 'revectorize'>
+
+/** What says how, not what, is made. */
+function madeBy({ seed, threads, revectorize }: MadeBy): MadeBy {
+  return {
+    ...(seed !== undefined && { seed }),
+    ...(threads !== undefined && { threads }),
+    ...(revectorize !== undefined && { revectorize }),
+  }
+}

@@ -140,5 +140,5 @@ function build(
   long: { signal: AbortSignal; onProgress?: (step: { phase: string; done: number; total: number }) => void },
 ): Promise<IvfIndex> {
   const given = { spec, metric, seed, ...(keep && hasCodes(spec) && { keep }), ...engineOptions(options), ...long }
-  return IvfIndex.build(base, given)
+  return IvfIndex.build(base, { ...given, calibrate: false })
 }

@@ -94,7 +94,7 @@ function shareOf(iteration: number, iterations: number): number {
 }
 
 /** A centroid without members takes half of a larger one, drawn by its size, a little to the side. */
-function splitEmpty(engine: Engine, { table, sums, counts }: Centers, random: Random): void {
+export function splitEmpty(engine: Engine, { table, sums, counts }: Centers, random: Random): void {
   const { count, dim } = table
   const tally = engine.floats(counts, count)
   for (let empty = 0; empty < count; empty++) {

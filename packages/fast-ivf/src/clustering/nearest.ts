@@ -18,6 +18,9 @@ export interface NearestOutput {
   distances: number
 }
 
+/** Gives each row to a centroid, the nearest or nearly so. labels: address of count numbers. */
+export type AssignRows = (block: RowBlock, labels: number, options: RunOptions) => Promise<void>
+
 export const PACKED_BYTES: number = 128 << 10 // rows of one item, in the second-level cache
 export const PRODUCTS = 8192 // floats of one strip, in the first-level cache
 const LONG_ROW = 1 << 17 // multiply-adds of a row from which items are half as large, so that threads end together
@@ -31,6 +34,11 @@ export function assign(
   options: RunOptions = {},
 ): Promise<void> {
   return nearest(engine, 'assignRows', centroids, block, out, 1, options)
+}
+
+/** Gives rows to the nearest of all centroids. */
+export function assigningAll(engine: Engine, centroids: Panels): AssignRows {
+  return (block, labels, options) => assign(engine, centroids, block, { labels, distances: 0 }, options)
 }
 
 /** Finds the k nearest centroids of each row, nearest first. */
@@ -74,7 +82,7 @@ function nearest(
       labels,
       distances,
       k,
-      ...lanesOf(scratch, cost, 4 * block * (dim + step * PANEL + 2 * k)),
+      ...lanesOf(scratch, cost, block * (4 * (dim + step * PANEL) + 16 * (k + 1))),
     })
     return engine.run({ kernel, record, count: Math.ceil(count / block) }, { cost, ...options })
   })

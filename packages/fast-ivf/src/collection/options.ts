@@ -55,7 +55,7 @@ export interface Item<M extends Metadata = Metadata, I extends ItemId = ItemId> 
 
 /** Options of a search. */
 export interface CollectionSearchOptions<M extends Metadata = Metadata, I extends ItemId = ItemId>
-  extends Omit<IvfIndexSearchOptions<I>, 'filter' | 'confidence'> {
+  extends Omit<IvfIndexSearchOptions<I>, 'filter' | 'confidence' | 'recall'> {
   /**
    * Only these may be answers: conditions on metadata, as `{ year: { $gte: 2020 } }`, or a function of id and metadata,
    * which is asked of every vector in every search.

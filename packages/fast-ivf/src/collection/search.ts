@@ -1,4 +1,5 @@
 import { toMatrix, type Vectors } from '../engine/vectors.js'
+import { IvfError, show } from '../errors.js'
 import type { Metadata } from '../filter/filter.js'
 import type { MetadataTable } from '../filter/metadata-table.js'
 import type { IdTable } from '../ivf/ids.js'
@@ -15,6 +16,10 @@ export async function searchState<M extends Metadata, I extends ItemId>(
   { filter, nprobe, ...options }: CollectionSearchOptions<M, I>,
 ): Promise<CollectionResult<M, I>> {
   const { index, table } = state
+  const { recall } = options as { recall?: unknown }
+  if (recall !== undefined) {
+    throw new IvfError('ERR_ARGUMENT', `recall is ${show(recall)}, and collections are not calibrated; give nprobe`)
+  }
   // How many cells there are is not the caller's matter: a collection begins with one.
   const probed = typeof nprobe === 'number' && nprobe > index.nlist ? index.nlist : nprobe
   const settings = index.settings({ ...options, ...(probed !== undefined && { nprobe: probed }) })

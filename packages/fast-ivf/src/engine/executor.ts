@@ -10,6 +10,7 @@ export type KernelName =
   | 'clearHeaps'
   | 'compareCells'
   | 'comparePairs'
+  | 'decideCells'
   | 'decodeProduct'
   | 'decodeScalar'
   | 'embedRows'

@@ -24,6 +24,8 @@ export interface ChosenCells {
   cells: Uint32Array
   /** nq × nprobe: bias − ⟨query, centroid⟩. */
   distances: Float32Array
+  /** How many centroids were compared with a query, over all queries; those of super-cells count, too. */
+  compared: number
 }
 
 /** Finds the nprobe nearest cells of each query. */
@@ -45,7 +47,7 @@ export function onlyOne(centroid: Float32Array, halfNorm: boolean): ChooseCells 
       for (let i = 0; i < centroid.length; i++) product += (queries[at + i] as number) * (centroid[i] as number)
       return bias - product
     })
-    return { cells: new Uint32Array(nq), distances }
+    return { cells: new Uint32Array(nq), distances, compared: nq }
   }
 }
 
@@ -59,6 +61,7 @@ export function comparingAll(centroids: Panels): ChooseCells {
       return {
         cells: engine.ints(labels, nq * nprobe).slice(),
         distances: engine.floats(distances, nq * nprobe).slice(),
+        compared: nq * centroids.count,
       }
     })
 }

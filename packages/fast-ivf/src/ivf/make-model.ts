@@ -5,8 +5,7 @@ import type { LongCallOptions, Metric } from '../options.js'
 import { placeProjection } from '../projections/place.js'
 import type { ProjectionParameters, ProjectionPlan } from '../projections/projection.js'
 import type { QuantizerPlan } from '../quantizers/quantizer.js'
-import { comparingAll } from './choose.js'
-import { byCodes } from './coarse.js'
+import { findingOf } from './finding.js'
 import { Held } from './held.js'
 import { type Model, type ModelProjection, squaredNorms } from './model.js'
 import type { Keep } from './originals.js'
@@ -57,16 +56,14 @@ export async function createModel(
         : rows
     const projected =
       place && sample && !quantizer.exact ? await projectSample(engine, place, sample, seed, signal) : sample
+    const exact = quantizer.exact && !place
+    const cells = { metric, dim: cellDim, rows, exact }
+    const { choose, assign } = await findingOf(engine, held, cells, { nearest: centroids, visited }, { signal })
     const training = { engine, alloc, metric, dim: width, centroids: coded, sample: projected, seed, options }
-    const trained = await quantizer.train(training)
-    const exact = trained.exact && !place
-    // Where vectors themselves are compared, so are centroids.
-    const choose = exact
-      ? comparingAll(visited)
-      : await byCodes(engine, held, metric, cellDim, rows, visited, { signal })
+    const trained = await quantizer.train({ ...training, ...(coded === rows && { assign }) })
     const norms = squaredNorms(coded, width)
     return {
-      ...{ engine, metric, dim, width, nlist: rows.length / cellDim, rows, norms, centroids, choose },
+      ...{ engine, metric, dim, width, nlist: rows.length / cellDim, rows, norms, centroids, choose, assign },
       ...{ quantizer: trained, exact, keep, held },
       projection: place && { place, beforeCells, ...placeCentroids(coded, norms) },
     }

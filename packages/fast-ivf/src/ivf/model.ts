@@ -1,3 +1,4 @@
+import type { AssignRows } from '../clustering/nearest.js'
 import type { Engine } from '../engine/engine.js'
 import type { Panels } from '../engine/panels.js'
 import type { Metric } from '../options.js'
@@ -25,6 +26,10 @@ export interface Model {
   /** In panels, for the kernels. */
   readonly centroids: Panels
   readonly choose: ChooseCells
+  /** How many of these cells, nearest first, a query visits at most; all, when left out. */
+  readonly reach?: (cells: Uint32Array) => number
+  /** Which cells vectors belong to. */
+  readonly assign: AssignRows
   readonly quantizer: Quantizer
   /** Scores of codes are those of the vectors themselves. */
   readonly exact: boolean

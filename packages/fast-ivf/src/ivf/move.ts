@@ -1,5 +1,4 @@
 import { rowsByCell } from '../clustering/group.js'
-import { assign } from '../clustering/nearest.js'
 import { chunkRows } from '../engine/load.js'
 import type { LongCallOptions } from '../options.js'
 import { celledRows, codedRows } from './coded-rows.js'
@@ -31,7 +30,7 @@ export async function relabel(
       const rows = await celledRows(scratch, model, segment, some, options)
       const out = scratch.alloc(some.length * 4)
       const { signal } = options
-      await assign(engine, next.centroids, { rows, count: some.length }, { labels: out, distances: 0 }, { signal })
+      await next.assign({ rows, count: some.length }, out, { signal })
       return engine.ints(out, some.length).slice()
     })
     let cell = 0

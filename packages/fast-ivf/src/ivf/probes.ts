@@ -19,7 +19,7 @@ export async function findProbes(
   { nprobe: wanted, ratioThreshold, k, allowed }: Wanted,
   signal: AbortSignal | undefined,
 ): Promise<Probes> {
-  const { engine, metric, nlist, choose, quantizer, projection } = model
+  const { engine, metric, nlist, choose, reach, quantizer, projection } = model
   const { nq } = given
   const celled = projection?.beforeCells ? coded : given
   const enough = allowed && enoughOf(allowed, model, wanted, k)
@@ -33,6 +33,7 @@ export async function findProbes(
       if (metric === 'cosine' && zeros[q] === 0) return 0
       const nearest = whole.subarray(q * nprobe, q * nprobe + Math.min(nprobe, wanted))
       const within = withinRatio(nearest, lengths[q] as number, metric, ratioThreshold)
+      if (reach) return Math.min(within, reach(cells.subarray(q * nprobe, (q + 1) * nprobe)))
       if (!enough) return within
       const far = untilEnough(enough, cells.subarray(q * nprobe, (q + 1) * nprobe), within)
       few ||= far === undefined

@@ -32,7 +32,7 @@ export interface StoppingRule {
    * Moves the cells that are worth a visit behind those of the wave, in their order, and sets `used`. The heaps are
    * merged into the first lane's. Returns the recall that each query can expect.
    */
-  decide(search: Search, probes: Probes): Float32Array
+  decide(search: Search, probes: Probes, options: RunOptions): Promise<Float32Array>
 }
 
 /** How rows are searched for: nothing is optional below the edge. */
@@ -97,7 +97,7 @@ export async function searchRows(
   let expected: Float32Array | undefined
   if (rule) {
     await updateLimits(search, limits, { signal })
-    expected = rule.decide(search, probes)
+    expected = await rule.decide(search, probes, { signal })
     const rest = wavesOf(probes, [rule.wave])
     vectors += scoredBy(rest)
     items += itemsOf(rest)

@@ -1,5 +1,4 @@
 import { rowsByCell } from '../clustering/group.js'
-import { assign } from '../clustering/nearest.js'
 import { chunkRows } from '../engine/load.js'
 import { type Matrix, pick } from '../engine/vectors.js'
 import type { LongCallOptions } from '../options.js'
@@ -60,8 +59,7 @@ export async function buildSegment(
     for (let from = 0; from < count; from += chunk) {
       const to = Math.min(from + chunk, count)
       await loadProjected(model, matrix, from, to, rows, load)
-      const out = { labels: labels + from * 4, distances: 0 }
-      await assign(engine, model.centroids, { rows: labelled, count: to - from }, out, run)
+      await model.assign({ rows: labelled, count: to - from }, labels + from * 4, run)
       options.onProgress?.({ phase: 'assign', done: to, total: count })
     }
     const { starts, rows: order } = rowsByCell(engine.ints(labels, count), nlist)

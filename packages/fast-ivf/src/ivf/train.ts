@@ -10,6 +10,8 @@ import { placeProjection } from '../projections/place.js'
 import { collectBatches, startingWith } from './batches.js'
 import { appendNamed, type GivenIds } from './change.js'
 import { type Contents, contentsOf, release } from './contents.js'
+import { MANY } from './finding.js'
+import { trainHierarchy } from './hierarchy.js'
 import { createModel, type ModelPlan } from './make-model.js'
 import type { Model } from './model.js'
 import { projectSample } from './project.js'
@@ -18,6 +20,8 @@ import { projectSample } from './project.js'
 export type Clustering =
   | { kind: 'minibatch'; batchSize: number; tol: number; maxSteps: number }
   | { kind: 'lloyd'; iterations: number; pointsPerCentroid: number }
+  /** They were found before. */
+  | { kind: 'known'; centroids: Float32Array }
 
 /** What a model is made of, and how. */
 export interface TrainPlan extends ModelPlan {
@@ -92,10 +96,12 @@ async function cluster(
   matrix: Matrix,
   options: LongCallOptions,
 ): Promise<Float32Array> {
+  if (clustering.kind === 'known') return clustering.centroids
   const metric = plan.metric === 'cosine' ? 'cosine' : 'l2'
   if (clustering.kind === 'lloyd') {
     const settings = { ...clustering, numCentroids: nlist, metric, seed } as const
-    return (await trainLloyd(engine, matrix, settings, options)).centroids
+    const train = nlist > MANY ? trainHierarchy : trainLloyd
+    return (await train(engine, matrix, settings, options)).centroids
   }
   const { batchSize, tol, maxSteps } = clustering
   const batches = randomBatches(matrix, Math.min(batchSize, Math.ceil(matrix.rows / 16)), seed)

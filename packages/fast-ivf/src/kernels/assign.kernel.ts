@@ -1,3 +1,4 @@
+import { clearList, collect, listBytes, takeList } from './select.kernel'
 import { pack, strip } from './strip.kernel'
 import { clearHeap, offer, sortHeap } from './topk.kernel'
 
@@ -17,7 +18,7 @@ export class Assign {
   labels: usize // out: count, the nearest centroid; or count × k, nearest first
   distances: usize // out: the same shape, bias − ⟨row, centroid⟩; or 0
   k: u32 // centroids wanted per row by nearestCells
-  scratch: usize // per lane: block × dim packed rows, block × step · 8 products, block × 2k heaps
+  scratch: usize // per lane: block × dim packed rows, block × step · 8 products, block lists of 16 · (k + 1) bytes
   scratchStride: u32
 }
 
@@ -52,31 +53,41 @@ export function assignRows(record: usize, from: u32, to: u32, lane: u32): void {
   }
 }
 
+const FEW: u32 = 24 // so many are had from a heap sooner than from a list
+
 /** Item: a block of rows. The k nearest centroids of each, nearest first. */
 export function nearestCells(record: usize, from: u32, to: u32, lane: u32): void {
   const a = changetype<Assign>(record)
   const dim = a.dim, block = a.block, k = a.k
   const packed = a.scratch + <usize>lane * a.scratchStride
   const products = packed + ((<usize>block * dim) << 2)
-  const heaps = products + ((<usize>block * a.step) << 5)
+  const lists = products + ((<usize>block * a.step) << 5)
   for (let item = from; item < to; item++) {
     const first = item * block
     const count = min(block, a.count - first)
     const group = packBlock(a, first, count, packed)
-    for (let i: u32 = 0; i < count; i++) clearHeap(heaps + ((<usize>i * k) << 3), k)
+    for (let i: u32 = 0; i < count; i++) {
+      if (k < FEW) clearHeap(lists + <usize>i * listBytes(k), k)
+      else clearList(lists + <usize>i * listBytes(k))
+    }
     for (let panel: u32 = 0; panel < a.npanels; panel += a.step) {
       const panels = min(a.step, a.npanels - panel)
       strip(packed, roundUp(count, group), group, a.panels + ((<usize>panel * dim) << 5), panels, dim, products)
       for (let i: u32 = 0; i < count; i++) {
-        offer(products + ((<usize>i * panels) << 5), a.bias + ((<usize>panel) << 5), panels << 3, panel << 3, heaps + ((<usize>i * k) << 3), k)
+        const sums = products + ((<usize>i * panels) << 5), bias = a.bias + ((<usize>panel) << 5)
+        const list = lists + <usize>i * listBytes(k)
+        if (k < FEW) offer(sums, bias, panels << 3, panel << 3, list, k)
+        else collect(sums, bias, panels << 3, panel << 3, list, k)
       }
     }
     for (let i: u32 = 0; i < count; i++) {
-      const heap = heaps + ((<usize>i * k) << 3)
-      sortHeap(heap, k)
       const at = (<usize>(first + i) * k) << 2
-      memory.copy(a.distances + at, heap, (<usize>k) << 2)
-      memory.copy(a.labels + at, heap + ((<usize>k) << 2), (<usize>k) << 2)
+      const list = lists + <usize>i * listBytes(k)
+      if (k < FEW) {
+        sortHeap(list, k)
+        memory.copy(a.distances + at, list, (<usize>k) << 2)
+        memory.copy(a.labels + at, list + ((<usize>k) << 2), (<usize>k) << 2)
+      } else takeList(list, k, a.distances + at, a.labels + at)
     }
   }
 }

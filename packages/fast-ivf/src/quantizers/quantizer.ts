@@ -1,3 +1,4 @@
+import type { AssignRows } from '../clustering/nearest.js'
 import type { Engine, Scratch } from '../engine/engine.js'
 import type { KernelName, RunOptions } from '../engine/executor.js'
 import type { Matrix } from '../engine/vectors.js'
@@ -109,6 +110,8 @@ export interface QuantizerTraining {
   readonly dim: number
   /** nlist × dim */
   readonly centroids: Float32Array
+  /** Gives rows to them; comparing with all, when left out. */
+  readonly assign?: AssignRows | undefined
   /** Vectors to learn from; undefined where there are none (given centroids). */
   readonly sample: Matrix | undefined
   readonly seed: number

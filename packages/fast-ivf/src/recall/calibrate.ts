@@ -16,6 +16,8 @@ export interface CalibratePlan {
   queries: Matrix | undefined
   /** nq × the largest k: rows of their true nearest; undefined: they are computed. */
   truth: Uint32Array | undefined
+  /** Both, for those who calibrate many times. */
+  held?: HeldOut | undefined
   /** Ascending. */
   ks: readonly number[]
   confidence: number
@@ -29,7 +31,7 @@ const LOSS = 0.0025
 const EPSILONS = [3, 5]
 const FACTORS = [4, 16, 64]
 /** Cells that hold this much of the neighbours are visited to see what codes lose. */
-const COVERED = 0.995
+const COVERED = 0.98
 
 /**
  * Learns, with one half of held-out queries, what share of its neighbours a query has in a cell; with the other half,
@@ -44,9 +46,11 @@ export async function calibrate(
   const { ks, confidence, queries, truth, seed, usual } = plan
   const { signal, onProgress } = options
   const places = ks.at(-1) as number
-  const held = queries
-    ? await givenHeldOut(contents, queries, places, truth, options)
-    : await sampleHeldOut(contents, heldOutCount(contents), places, seed, options)
+  const held =
+    plan.held ??
+    (queries
+      ? await givenHeldOut(contents, queries, places, truth, options)
+      : await sampleHeldOut(contents, heldOutCount(contents), places, seed, options))
   const spreads = await measureSpreads(contents, signal)
   const observed = await observe(contents, held, usual.kind === 'bound' ? usual : undefined, { signal })
   const pace = model.engine.pace(signal)

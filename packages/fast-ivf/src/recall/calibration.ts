@@ -1,8 +1,8 @@
 import type { Contents } from '../ivf/contents.js'
 import type { Rescore } from '../ivf/rows.js'
 import { type Curve, THRESHOLDS } from './curve.js'
-import { WAVES } from './observe.js'
-import type { Table } from './table.js'
+import { MOST_CELLS, WAVES } from './observe.js'
+import { BINS, rankBins, type Table } from './table.js'
 
 /** What calibration found of an index: how a recall is had with the least work. Never changed. */
 export interface Calibration {
@@ -69,6 +69,13 @@ const FETCH = 4
 /** Visiting everything is worth it from this much of the work on: nothing is chosen then, and groups are whole. */
 const WHOLE = 0.7
 
+/** How long the arrays of a calibration are: `byRank`, the shares of a table, those of a curve. `waves`: in which cells there are. */
+export function sizesOf(nlist: number): { ranks: number; shares: number; steps: number; waves: readonly number[] } {
+  const ranks = Math.min(nlist, MOST_CELLS)
+  const shares = ((rankBins(ranks).at(-1) as number) + 1) * BINS
+  return { ranks, shares, steps: THRESHOLDS.length, waves: WAVES.filter((wave) => wave <= nlist) }
+}
+
 /** The rules that serve k: those of the least k that is not less. */
 export function rulesFor({ rules }: Calibration, k: number): Rules | undefined {
   return rules.find((one) => one.k >= k)
@@ -85,8 +92,8 @@ export function choose(
   const { quantizer, dim, nlist } = model
   const margin = quantileOf(confidence) / Math.sqrt(Math.max(1, queries))
   const sure = (recall: number, deviation: number): boolean => recall - margin * deviation >= target
-  const costOf = (vectors: number, { compared }: Level): number =>
-    vectors * quantizer.scan.cost + compared * dim * FETCH
+  const costOf = (vectors: number, { compared }: Level, groups = 1): number =>
+    vectors * quantizer.scan.cost * groups + Math.min(compared, vectors) * dim * FETCH
   let best: Choice | undefined
   let least = Number.POSITIVE_INFINITY
   const offer = (cost: number, choice: Choice): void => {
@@ -120,7 +127,7 @@ export function choose(
       })
     }
     if (!sure(level.recall, level.deviation)) continue
-    offer(costOf(size, level) * WHOLE, {
+    offer(costOf(size, level, WHOLE), {
       ...{ level, by: undefined, k: rules.k, recall: level.recall, error: level.deviation / Math.sqrt(queries) },
       ...{ vectors: size, cells: nlist },
     })

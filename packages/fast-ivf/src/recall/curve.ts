@@ -2,10 +2,26 @@ import type { Metric } from '../options.js'
 import { NONE } from './held-out.js'
 import type { CellShapes } from './nearness.js'
 import { nearnessOf, type Observed, WAVES } from './observe.js'
-import { BINS, binOf, rankBins, type Table } from './table.js'
+import { rankBins, shareAt, type Table } from './table.js'
+
+const STEPS = 256
+/** Thresholds fall to this: hardly any neighbour is beyond. */
+const LAST = 1e-6
+
+function thresholdAt(step: number): number {
+  return Math.fround(LAST ** (step / (STEPS - 1)))
+}
+
+/** The first threshold that a share reaches; STEPS where there is none. */
+function stepOf(share: number): number {
+  const step = Math.max(0, Math.ceil((Math.log(share) / Math.log(LAST)) * (STEPS - 1)))
+  // What rounding has moved by one is moved back.
+  if (step < STEPS && share < thresholdAt(step)) return step + 1
+  return step > 0 && share >= thresholdAt(step - 1) ? step - 1 : Math.min(step, STEPS)
+}
 
 /** Thresholds of a cell's expected share, from which on it is visited: falling, so that work and recall rise. */
-export const THRESHOLDS: readonly number[] = Array.from({ length: 192 }, (_, i) => 10 ** (-6.5 * (i / 191)))
+export const THRESHOLDS: readonly number[] = Array.from({ length: STEPS }, (_, i) => thresholdAt(i))
 
 /** What searching by a table comes to at each threshold, on average over queries it has not seen. */
 export interface Curve {
@@ -13,11 +29,11 @@ export interface Curve {
   readonly vectors: Float32Array
   /** Cells visited per query. */
   readonly cells: Float32Array
-  /** Cells that are chosen for a query, so that hardly one is missed; rises. */
+  /** Cells that must be chosen for a query, so that hardly one is missed. */
   readonly most: Float32Array
-  /** The recall that a search by the table expects. */
+  /** The recall that a search expects by the table. */
   readonly told: Float32Array
-  /** What share of the neighbours the table expects beyond `most`. */
+  /** What the table expects beyond `most`, as a part of what it expects in cells before that are not visited. */
   readonly tail: Float32Array
   /** Of each way to rescore: the recall, and how it varies from query to query (standard deviation). */
   readonly recall: readonly Float32Array[]
@@ -41,65 +57,53 @@ export interface CurveSettings {
   kept: readonly Uint8Array[]
 }
 
-/** Follows queries from … to through all thresholds, as `ruleOf` searches with them. */
+/** Follows queries from … to through all thresholds. */
 export function followCurve(
   observed: Observed,
   table: Table,
   [from, to]: readonly [number, number],
-  settings: CurveSettings,
+  { metric, shapes, sizes, wave, k, places, kept }: CurveSettings,
 ): Curve {
-  const { sizes, wave, k, places, kept } = settings
   const { ranks, cells, found } = observed
+  const first = Math.min(WAVES[wave] as number, ranks)
+  const bins = rankBins(ranks)
   const steps = THRESHOLDS.length
-  const seen = sharesSeen(observed, table, settings)
-  const queries: { q: number; neighbours: Uint32Array; wanted: number }[] = []
+  const z = new Float64Array(ranks)
+  const entered = new Int32Array(ranks)
+  const sums = { vectors: zeros(), cells: zeros(), told: zeros(), inside: zeros() }
+  const recall = kept.map(zeros)
+  const squares = kept.map(zeros)
+  const farthest = Array.from({ length: steps }, () => new Uint32Array(ranks + 1))
+  const own = { vectors: zeros(), cells: zeros(), told: zeros(), hits: kept.map(zeros) }
+  const mass = new Float64Array(ranks)
+  const queries: number[] = []
   for (let q = from; q < to; q++) {
     const neighbours = found.subarray(q * places, q * places + k)
     const wanted = neighbours.reduce((sum, rank) => sum + (rank === NONE ? 0 : 1), 0)
-    if (wanted > 0) queries.push({ q, neighbours, wanted })
-  }
-  const counted = Math.max(1, queries.length)
-  const { most, tail } = reachOf(
-    queries.map(({ q }) => q),
-    seen,
-    Math.min(WAVES[wave] as number, ranks),
-    ranks,
-  )
-  // What is not chosen is not visited, however near.
-  const opens = Uint32Array.from({ length: ranks }, (_, rank) => firstOf(most, (chosen) => chosen > rank))
-  const entered = new Uint32Array(ranks)
-  const upTo = new Float64Array(ranks + 1)
-  const sums = { vectors: zeros(), cells: zeros(), told: zeros() }
-  const recall = kept.map(zeros)
-  const squares = kept.map(zeros)
-  const own = { vectors: zeros(), cells: zeros(), inside: zeros(), hits: kept.map(zeros) }
-  for (const { q, neighbours, wanted } of queries) {
-    for (const list of [own.vectors, own.cells, own.inside, ...own.hits]) list.fill(0)
-    const { shares, enters } = seen(q)
-    for (let rank = 0; rank < ranks; rank++) {
-      const share = shares[rank] as number
-      upTo[rank + 1] = (upTo[rank] as number) + share
-      const step = Math.max(enters[rank] as number, opens[rank] as number)
-      entered[rank] = step
-      if (step >= steps) continue
-      own.vectors[step] = (own.vectors[step] as number) + (sizes[cells[q * ranks + rank] as number] as number)
-      own.cells[step] = (own.cells[step] as number) + 1
-      own.inside[step] = (own.inside[step] as number) + share
-    }
+    if (wanted === 0) continue
+    queries.push(q)
+    for (const list of [own.vectors, own.cells, own.told, ...own.hits]) list.fill(0)
+    look(q, (rank, share, enters) => {
+      entered[rank] = enters
+      mass[rank] = (mass[rank] as number) + share
+      if (enters >= steps) return
+      own.vectors[enters] = (own.vectors[enters] as number) + (sizes[cells[q * ranks + rank] as number] as number)
+      own.cells[enters] = (own.cells[enters] as number) + 1
+      own.told[enters] = (own.told[enters] as number) + share
+      const far = farthest[enters] as Uint32Array
+      far[rank] = (far[rank] as number) + 1
+    })
     for (const [i, rank] of neighbours.entries()) {
       if (rank >= ranks) continue
-      const step = entered[rank] as number
-      if (step >= steps) continue
+      const enters = entered[rank] as number
+      if (enters >= steps) continue
       for (const [level, hits] of own.hits.entries()) {
-        hits[step] = (hits[step] as number) + ((kept[level] as Uint8Array)[q * places + i] as number) / wanted
+        hits[enters] = (hits[enters] as number) + ((kept[level] as Uint8Array)[q * places + i] as number) / wanted
       }
     }
     addUp(own.vectors, (all, step) => add(sums.vectors, step, all))
     addUp(own.cells, (all, step) => add(sums.cells, step, all))
-    addUp(own.inside, (all, step) => {
-      const looked = (upTo[most[step] as number] as number) + (tail[step] as number)
-      add(sums.told, step, looked > 0 ? Math.min(1, all / looked) : 0)
-    })
+    addUp(own.told, (inside, step) => add(sums.inside, step, inside))
     for (const [level, hits] of own.hits.entries()) {
       addUp(hits, (all, step) => {
         add(recall[level] as Float64Array, step, all)
@@ -107,79 +111,49 @@ export function followCurve(
       })
     }
   }
+  const counted = Math.max(1, queries.length)
   const mean = (list: Float64Array): Float32Array => Float32Array.from(list, (sum) => sum / counted)
   const means = recall.map(mean)
+  const most = mostOf(farthest)
+  const total = (from: number, to: number): number => mass.subarray(from, to).reduce((sum, one) => sum + one, 0)
+  const tail = most.map((rank, step) => {
+    const left = total(0, rank) - (sums.inside[step] as number)
+    return left > 0 ? total(rank, ranks) / left : 0
+  })
+  // As `decideCells` expects, which sees nothing beyond `most`: queries differ in what is there.
+  const upTo = new Float64Array(ranks + 1)
+  for (const q of queries) {
+    own.told.fill(0)
+    look(q, (rank, share, enters) => {
+      upTo[rank + 1] = (upTo[rank] as number) + share
+      if (enters < steps) add(own.told, enters, share)
+    })
+    addUp(own.told, (inside, step) => {
+      const outside = Math.max(0, (upTo[most[step] as number] as number) - inside)
+      if (inside > 0) add(sums.told, step, inside / (inside + outside * (1 + (tail[step] as number))))
+    })
+  }
   return {
-    ...{ vectors: mean(sums.vectors), cells: mean(sums.cells), told: mean(sums.told), most, tail, recall: means },
+    ...{ vectors: mean(sums.vectors), cells: mean(sums.cells), told: mean(sums.told), most, tail },
+    recall: means,
     deviation: squares.map((list, level) =>
       Float32Array.from(list, (sum, i) =>
         Math.sqrt(Math.max(0, sum / counted - ((means[level] as Float32Array)[i] as number) ** 2)),
       ),
     ),
   }
-}
 
-/** What a query is expected to have in each cell, and the first threshold at which it visits that; overwritten by the next. */
-type SharesSeen = (q: number) => { shares: Float32Array; enters: Uint32Array }
-
-function sharesSeen(observed: Observed, table: Table, { metric, shapes, wave, k, places }: CurveSettings): SharesSeen {
-  const { ranks } = observed
-  const first = Math.min(WAVES[wave] as number, ranks)
-  const bins = rankBins(ranks)
-  const step = stepsOf(table)
-  const z = new Float64Array(ranks)
-  const [shares, enters] = [new Float32Array(ranks), new Uint32Array(ranks)]
-  return (q) => {
+  /** Tells what a query is expected to have in each cell, and the first threshold at which that is visited. */
+  function look(q: number, tell: (rank: number, share: number, enters: number) => void): void {
     nearnessOf(observed, metric, shapes, q, wave, { k, places }, z)
     for (let rank = 0; rank < ranks; rank++) {
-      const at = (bins[rank] as number) * BINS + binOf(table, z[rank] as number)
-      shares[rank] = table.shares[at] as number
-      enters[rank] = rank < first ? 0 : (step[at] as number)
-    }
-    return { shares, enters }
-  }
-}
-
-/** How many cells must be chosen for a query at each threshold, at least those of the wave, and what is beyond them. */
-function reachOf(
-  queries: readonly number[],
-  seen: SharesSeen,
-  wave: number,
-  ranks: number,
-): { most: Float32Array; tail: Float32Array } {
-  const farthest = THRESHOLDS.map(() => new Uint32Array(ranks + 1))
-  const mass = new Float64Array(ranks)
-  for (const q of queries) {
-    const { shares, enters } = seen(q)
-    for (let rank = 0; rank < ranks; rank++) {
-      mass[rank] = (mass[rank] as number) + (shares[rank] as number)
-      const far = farthest[enters[rank] as number]
-      if (far) far[rank] = (far[rank] as number) + 1
+      const share = shareAt(table, bins[rank] as number, z[rank] as number)
+      tell(rank, share, rank < first ? 0 : stepOf(share))
     }
   }
-  let widest = wave
-  const most = mostOf(farthest).map((one) => {
-    widest = Math.max(widest, one)
-    return widest
-  })
-  const beyond = (rank: number): number =>
-    mass.subarray(rank).reduce((sum, one) => sum + one, 0) / Math.max(1, queries.length)
-  return { most, tail: most.map(beyond) }
 }
 
 const zeros = (): Float64Array => new Float64Array(THRESHOLDS.length)
-
-/** The first threshold that each share of the table reaches. */
-function stepsOf({ shares }: Table): Uint16Array {
-  return Uint16Array.from(shares, (share) => firstOf(THRESHOLDS, (threshold) => share >= threshold))
-}
-
-/** The first place of which this is so; behind the last when there is none. */
-function firstOf(list: ArrayLike<number>, holds: (value: number) => boolean): number {
-  let i = 0
-  while (i < list.length && !holds(list[i] as number)) i++
-  return i
-}
 
 /** Tells what has been gathered up to each threshold. */
 function addUp(own: Float64Array, tell: (all: number, step: number) => void): void {

@@ -43,10 +43,11 @@ export async function watchSearch(
   let visited = chosen.cells.subarray(0, chosen.used)
   const watched: StoppingRule | undefined = rule && {
     ...rule,
-    decide(search, probes) {
-      shares = new Float32Array(probes.used[0] as number)
-      rule.expect(search, probes, 0, shares)
-      const expected = rule.decide(search, probes)
+    async decide(search, probes, run) {
+      const chosen = probes.used[0] as number
+      const expected = await rule.decide(search, probes, run, (all) => {
+        shares = all.subarray(0, chosen)
+      })
       visited = probes.cells.slice(0, probes.used[0])
       return expected
     },

@@ -12,7 +12,7 @@ import { type CellShapes, nearness } from './nearness.js'
 /** So many of its nearest cells a query visits before it is asked which others it visits; one of these. */
 export const WAVES: readonly number[] = [1, 4, 16]
 /** Cells of a query that are looked at, at most: few neighbours are farther away, and what is nearly all is searched whole. */
-const MOST_CELLS = 1024
+export const MOST_CELLS = 1024
 
 /** Held-out queries and the cells around them. */
 export interface Observed {

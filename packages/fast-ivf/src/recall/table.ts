@@ -26,6 +26,17 @@ export function binOf({ low, step }: Pick<Table, 'low' | 'step'>, z: number): nu
   return bin < 0 ? 0 : bin < BINS ? bin : BINS - 1
 }
 
+/** The share at a rank (its row of the table) and a nearness: between the middles of two bins, between theirs. */
+export function shareAt({ low, step, shares }: Table, row: number, z: number): number {
+  const place = (z - low) / step - 0.5
+  const first = row * BINS
+  if (!(place > 0)) return shares[first] as number
+  if (place >= BINS - 1) return shares[first + BINS - 1] as number
+  const bin = Math.floor(place)
+  const near = shares[first + bin] as number
+  return near + ((shares[first + bin + 1] as number) - near) * (place - bin)
+}
+
 /** A cell of a query that calibration has looked at: its rank, its nearness, what share of the neighbours it holds. */
 export type Sighting = readonly [rank: number, z: number, share: number]
 
@@ -107,7 +118,7 @@ function rangeOf(each: Parameters<typeof fitTable>[1]): { low: number; step: num
   const [low, high] = [at(OUTSIDE), at(1 - OUTSIDE / 2)]
   const width = Math.max(1e-6, high - low)
   // The last bins lie beyond almost all neighbours: there shares are small, and there a high recall is decided.
-  return { low, step: Math.fround((1.15 * width) / BINS) }
+  return { low: Math.fround(low), step: Math.fround((1.15 * width) / BINS) }
 }
 
 /** Makes a line of values fall, as near to them as can be in the sense of weighted squares (pool adjacent violators). */

@@ -23,6 +23,8 @@ export interface IndexHeader {
   readonly segments: number
   readonly quantizer: LearnedQuantizer['traits']
   readonly projection: StoredProjection | undefined
+  /** What was calibrated, but for its numbers; it is not checked yet. */
+  readonly recall: Readonly<Record<string, unknown>> | undefined
   /** Of the class: defaults of searches and of training. */
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -43,6 +45,7 @@ export const names: {
   readonly centroids: string
   readonly weight: string
   readonly bias: string
+  readonly calibration: string
   quantizer(name: string): string
   /** Of segment s: `starts`, `mask`, `order`, `codes`, `originals`, `originals.checks`, `ids`, `ids.starts`, `checks`. */
   segment(s: number, part: string): string
@@ -52,6 +55,7 @@ export const names: {
   centroids: 'centroids',
   weight: 'projection.weight',
   bias: 'projection.bias',
+  calibration: 'calibration',
   quantizer: (name: string) => `quantizer.${name}`,
   segment: (s: number, part: string) => `segment.${s}.${part}`,
   extra: (name: string) => `beside.${name}`,
@@ -70,14 +74,15 @@ export function originalsShape({ keep, rowBytes }: Originals, count: number, dim
 
 /** The header as strings, as safetensors has it. `checksums`: of the tensors that are no section, in hexadecimal. */
 export function toMetadata(header: IndexHeader, checksums: Readonly<Record<string, string>>): Record<string, string> {
-  const { face, spec, metric, keep, ids, quantizer, projection, options, dim, nlist, seed, size, rows, segments } =
-    header
+  const { face, spec, metric, keep, ids, quantizer, projection, recall, options } = header
+  const { dim, nlist, seed, size, rows, segments } = header
   const numbers = { dim, nlist, seed, vectors: size, rows, segments }
   return {
     ...{ kind: KIND, version: VERSION, class: face, spec, metric, keep, ids },
     ...Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, String(value)])),
     quantizer: JSON.stringify(quantizer),
     ...(projection && { projection: JSON.stringify(projection) }),
+    ...(recall && { recall: JSON.stringify(recall) }),
     options: JSON.stringify(options),
     checksums: JSON.stringify(checksums),
     checksum: NO_CHECKSUM,
@@ -134,6 +139,7 @@ export function fromMetadata(
     segments: whole('segments', 0, 1 << 16),
     quantizer: object('quantizer') as LearnedQuantizer['traits'],
     projection,
+    recall: metadata.recall === undefined ? undefined : object('recall'),
     options: plainOptions(object('options')),
   }
   return { header, checksums: object('checksums') }

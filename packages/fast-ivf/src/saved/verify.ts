@@ -3,6 +3,7 @@ import { hashRanges, hashRows } from '../engine/hash.js'
 import { IvfError } from '../errors.js'
 import { countBits } from '../ivf/bits.js'
 import type { LongCallOptions } from '../options.js'
+import { readCalibration } from './calibration.js'
 import { hashParts, shortHash } from './checks.js'
 import { type Directory, readDirectory, type Section } from './directory.js'
 import { type IndexFile, placeOf, readSmall } from './file.js'
@@ -78,6 +79,7 @@ async function verifyModel({ engine, file, found, signal }: Looking): Promise<vo
     found(`what it has learned: ${message}`),
   )
   model?.held.release()
+  await told(readCalibration(engine, file), ({ message }) => found(`its calibration: ${message}`))
 }
 
 /** Returns how many vectors are there; undefined when that cannot be told. */

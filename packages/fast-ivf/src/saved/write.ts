@@ -9,6 +9,7 @@ import { layTensors, type TensorShape } from '../storage/safetensors-write.js'
 import type { Sink } from '../storage/sink.js'
 import { sizeOfDtype, type TensorDtype } from '../storage/tensor-dtypes.js'
 import { xxh64 } from '../storage/xxh64.js'
+import { type CalibrationTold, storeCalibration } from './calibration.js'
 import { hashHex, hex } from './checks.js'
 import { type StoredIds, storeIds } from './ids.js'
 import { type IndexHeader, NO_CHECKSUM, names, toMetadata } from './layout.js'
@@ -21,7 +22,9 @@ interface Small extends TensorShape {
 }
 
 /** What a class says of an index that it writes. */
-export type Face = Pick<IndexHeader, 'face' | 'spec' | 'seed' | 'options'>
+export interface Face extends Pick<IndexHeader, 'face' | 'spec' | 'seed' | 'options'> {
+  readonly calibration?: CalibrationTold | undefined
+}
 
 /** A tensor of one dimension that is beside the index in its file; who opens the index passes over it. */
 export interface Extra {
@@ -48,6 +51,8 @@ export async function writeIndex(
   const { model, segments } = contents
   const { engine } = model
   const small = modelTensors(model)
+  const calibrated = face.calibration && (await storeCalibration(face.calibration))
+  if (calibrated) small.push(floats(names.calibration, [calibrated.numbers.length], calibrated.numbers))
   const order = contents.ids.kind === 'rows' ? undefined : orderOf(contents)
   const parts: Part[] = []
   for (const [s, segment] of segments.entries()) {
@@ -62,7 +67,10 @@ export async function writeIndex(
   for (const { name, data } of small) checksums[name] = await hashHex(engine, bytesOf(data), { signal })
   if (extras) parts.push(...(await extraParts(engine, extras, checksums, signal)))
   const all = [...small.map(({ data, ...shape }) => ({ ...shape, bytes: () => [bytesOf(data)] })), ...parts]
-  const { header, spaces } = layTensors(all, toMetadata(headerOf(contents, face), checksums))
+  const { header, spaces } = layTensors(
+    all,
+    toMetadata({ ...headerOf(contents, face), recall: calibrated?.recall }, checksums),
+  )
   const total = all.length
   await sink.write(withChecksum(header))
   for (const [i, part] of all.entries()) {
@@ -118,11 +126,14 @@ async function extraParts(
 }
 
 /** What a file says of an index before its numbers. */
-export function headerOf({ model, segments, ids, rows, size }: Contents, face: Face): IndexHeader {
+export function headerOf(
+  { model, segments, ids, rows, size }: Contents,
+  { face, spec, seed, options }: Face,
+): IndexHeader {
   const { metric, dim, nlist, keep, quantizer, projection } = model
   const { word, width, unit } = projection?.place.parameters ?? {}
   return {
-    ...face,
+    ...{ face, spec, seed, options },
     ...{ metric, dim, nlist, keep, ids: ids.kind, size, segments: segments.length },
     // Where ids are the vectors' own, rows are numbered anew when they are read.
     rows: ids.kind === 'rows' ? rows : segments.reduce((sum, { count }) => sum + count, 0),
@@ -136,6 +147,7 @@ export function headerOf({ model, segments, ids, rows, size }: Contents, face: F
       projection && word !== undefined && width !== undefined && unit !== undefined
         ? { word, width, unit, beforeCells: projection.beforeCells }
         : undefined,
+    recall: undefined,
   }
 }
 
@@ -152,10 +164,6 @@ function orderOf({ model: { engine }, segments }: Contents): (row: number) => nu
 }
 
 function modelTensors({ rows, nlist, projection, quantizer }: Model): Small[] {
-  const floats = (name: string, shape: readonly number[], data: Float32Array): Small => ({
-    ...{ name, shape, data },
-    dtype: 'F32',
-  })
   const { weight, bias, width, dim } = projection?.place.parameters ?? {}
   return [
     floats(names.centroids, [nlist, rows.length / nlist], rows),
@@ -163,6 +171,10 @@ function modelTensors({ rows, nlist, projection, quantizer }: Model): Small[] {
     ...(bias ? [floats(names.bias, [bias.length], bias)] : []),
     ...quantizer.learned.tensors.map(({ name, shape, data }) => floats(names.quantizer(name), shape, data)),
   ]
+}
+
+function floats(name: string, shape: readonly number[], data: Float32Array): Small {
+  return { name, shape, data, dtype: 'F32' }
 }
 
 /** What tells where a segment's cells are. */

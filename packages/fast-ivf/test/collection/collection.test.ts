@@ -50,6 +50,17 @@ test('a checkpoint is the file of an index, whose ids others can read', async ()
   await index.close()
 })
 
+test('a collection is not calibrated: who asks for a recall is told to give nprobe', async () => {
+  const docs = await open<string>(folder(), l2)
+  await docs.upsert(item('a', 1))
+  const options = { k: 1, recall: 0.9, nprobe: 1 }
+  expect(await refusal(docs.search(vectorOf(1), options))).toMatchObject({
+    ...{ code: 'ERR_ARGUMENT', message: 'recall is 0.9, and collections are not calibrated; give nprobe' },
+  })
+  expect((await docs.search(vectorOf(1), { k: 1, nprobe: 1 })).ids).toEqual(['a'])
+  await docs.close()
+})
+
 test('a new folder needs a dim, and an old one keeps what it has', async () => {
   const at = folder()
   expect(await refusal(open(at))).toMatchObject({ code: 'ERR_ARGUMENT', message: expect.stringContaining('dim') })

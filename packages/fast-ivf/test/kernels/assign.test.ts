@@ -122,7 +122,7 @@ describe.each(machines)('$level kernels', (m) => {
       step: 2,
       bias,
     }
-    const scratch = m.room(4 * (1 + 16 + 2 * k))
+    const scratch = m.room(4 * (1 + 16) + 16 * (k + 1))
     m.run('nearestCells', m.record('Assign', { ...fields, labels, distances, k, scratch, scratchStride: 0 }), 1)
     expect([...m.ints(labels, k)].slice(0, 3)).toEqual([3, 5, 0xffffffff])
   })
@@ -141,7 +141,7 @@ function setUp(m: Machine, { dim, count, centroids, group, block, step, seed, in
   const indices = Array.from({ length: count }, (_, i) => (indexed ? random() % all : i))
   const labels = m.room(count * k)
   const distances = m.room(count * k)
-  const stride = 4 * block * (dim + step * 8 + 2 * k)
+  const stride = block * (4 * (dim + step * 8) + 16 * (k + 1))
   const fields = {
     rows: m.put(rows.rows),
     indices: indexed ? m.putInts(indices) : 0,

@@ -14,6 +14,7 @@ const KERNELS = [
   'clearHeaps',
   'compareCells',
   'comparePairs',
+  'decideCells',
   'decodeProduct',
   'decodeScalar',
   'embedRows',

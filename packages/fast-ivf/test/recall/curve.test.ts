@@ -4,7 +4,7 @@ import { seeded } from '../../src/clustering/random.js'
 import { followCurve, THRESHOLDS } from '../../src/recall/curve.js'
 import { NONE } from '../../src/recall/held-out.js'
 import { nearnessOf, type Observed, WAVES } from '../../src/recall/observe.js'
-import { BINS, binOf, rankBins, type Table } from '../../src/recall/table.js'
+import { BINS, rankBins, shareAt, type Table } from '../../src/recall/table.js'
 
 const [K, PLACES, NLIST] = [5, 7, 30]
 
@@ -50,7 +50,6 @@ test('what a curve tells of each threshold is what searching with it would come 
       const curve = followCurve(seen, table, [0, nq], settings)
       for (const step of [0, 40, 100, 150, THRESHOLDS.length - 1]) {
         const most = curve.most[step] as number
-        expect(most).toBeGreaterThanOrEqual(Math.max(curve.most[step - 1] ?? 1, Math.min(ranks, WAVES[wave] as number)))
         const plain = simulate(seen, table, settings, THRESHOLDS[step] as number, most)
         for (const name of ['vectors', 'cells', 'told'] as const) expect(curve[name][step]).toBeCloseTo(plain[name], 3)
         for (const [level, means] of curve.recall.entries()) {
@@ -59,7 +58,8 @@ test('what a curve tells of each threshold is what searching with it would come 
           expect(curve.deviation[level]?.[step]).toBeCloseTo(plain.deviation[level] as number, 3)
         }
         expect(plain.beyond(most)).toBeLessThanOrEqual(0.01)
-        expect(curve.tail[step]).toBeCloseTo(plain.tail, 4)
+        if (most > 1) expect(plain.beyond(most - 1)).toBeGreaterThan(0.01)
+        if (plain.left > 1e-3) expect(curve.tail[step]).toBeCloseTo(plain.tail / plain.left, 3)
       }
     }),
     { numRuns: 40 },
@@ -68,38 +68,41 @@ test('what a curve tells of each threshold is what searching with it would come 
 
 type Settings = Parameters<typeof followCurve>[3]
 
-/** Each query by itself: its nearest cells, and of the `most` nearest those whose share reaches the threshold. */
+/** Each query by itself: its nearest cells, and those others whose share reaches the threshold. */
 function simulate(seen: Observed, table: Table, settings: Settings, threshold: number, most: number) {
   const { nq, ranks, cells, found } = seen
   const { metric, shapes, sizes, wave, kept } = settings
   const bins = rankBins(ranks)
   const z = new Float64Array(ranks)
   const sum = (list: number[]): number => list.reduce((all, one) => all + one, 0)
-  const each = Array.from({ length: nq }, (_, q) => {
+  const runs = Array.from({ length: nq }, (_, q) => {
     nearnessOf(seen, metric, shapes, q, wave, { k: K, places: PLACES }, z)
-    const shares = Array.from(z, (at, rank) => table.shares[(bins[rank] as number) * BINS + binOf(table, at)] as number)
+    const shares = Array.from(z, (at, rank) => shareAt(table, bins[rank] as number, at))
     const neighbours = [...found.subarray(q * PLACES, q * PLACES + K)]
-    const worth = shares.map((share, rank) => rank < (WAVES[wave] as number) || share >= threshold)
-    return { q, shares, neighbours, worth, wanted: neighbours.filter((rank) => rank !== NONE).length }
-  }).filter(({ wanted }) => wanted > 0)
-  const tail = sum(each.map(({ shares }) => sum(shares.slice(most)))) / Math.max(1, each.length)
-  const runs = each.map(({ q, shares, neighbours, worth, wanted }) => {
-    const visited = worth.map((is, rank) => is && rank < most)
+    const visited = shares.map((share, rank) => rank < (WAVES[wave] as number) || share >= threshold)
+    const wanted = neighbours.filter((rank) => rank !== NONE).length
+    const inside = sum(shares.filter((_, rank) => visited[rank]))
     return {
+      ...{ wanted, shares, visited, inside, cells: visited.filter(Boolean).length },
       hits: kept.map((own) => neighbours.filter((rank, i) => visited[rank] && own[q * PLACES + i]).length / wanted),
-      cells: visited.filter(Boolean).length,
       vectors: sum(visited.map((visits, rank) => (visits ? (sizes[cells[q * ranks + rank] as number] as number) : 0))),
-      told: Math.min(1, sum(shares.filter((_, rank) => visited[rank])) / (sum(shares.slice(0, most)) + tail)),
     }
-  })
+  }).filter(({ wanted }) => wanted > 0)
   const mean = (of: (run: (typeof runs)[number]) => number): number => sum(runs.map(of)) / Math.max(1, runs.length)
   const recall = kept.map((_, level) => mean(({ hits }) => hits[level] as number))
-  const all = sum(each.map(({ worth }) => worth.filter(Boolean).length))
+  const all = sum(runs.map((run) => run.cells))
+  const tail = sum(runs.map(({ shares }) => sum(shares.slice(most))))
+  /** Expected before there, and not visited. */
+  const left = sum(runs.map(({ shares, inside }) => sum(shares.slice(0, most)) - inside))
+  const told = ({ shares, inside }: (typeof runs)[number]): number => {
+    const outside = Math.max(0, sum(shares.slice(0, most)) - inside)
+    return inside > 0 ? inside / (inside + outside * (1 + (left > 0 ? tail / left : 0))) : 0
+  }
   return {
-    ...{ recall, vectors: mean((run) => run.vectors), cells: mean((run) => run.cells), told: mean((run) => run.told) },
+    ...{ recall, vectors: mean((run) => run.vectors), cells: mean((run) => run.cells), told: mean(told) },
     deviation: recall.map((middle, level) => Math.sqrt(mean(({ hits }) => ((hits[level] as number) - middle) ** 2))),
-    /** Of those worth a visit, the part beyond. */
-    beyond: (rank: number) => all && sum(each.map(({ worth }) => worth.slice(rank).filter(Boolean).length)) / all,
-    tail,
+    /** Of the visited cells, the part beyond a rank. */
+    beyond: (rank: number) => all && sum(runs.map(({ visited }) => visited.slice(rank).filter(Boolean).length)) / all,
+    ...{ tail, left },
   }
 }

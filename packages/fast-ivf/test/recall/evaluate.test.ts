@@ -19,7 +19,7 @@ const [DIM, COUNT, NQ, K] = [16, 3000, 60, 10]
 const all = mixture(COUNT + NQ, DIM, 61)
 const vectors = all.subarray(0, COUNT * DIM)
 const queries = all.subarray(COUNT * DIM)
-const quick = { spec: 'IVF20,SQ4', dim: DIM, metric: 'l2', kmeansIterations: 2 } as const
+const quick = { spec: 'IVF20,SQ4', dim: DIM, metric: 'l2', kmeansIterations: 2, calibrate: false } as const
 const truth = await exactSearch(vectors, queries, { k: K, metric: 'l2', dim: DIM })
 const index = await IvfIndex.build(vectors, quick)
 await index.calibrate({ k: K })

@@ -14,7 +14,14 @@ const there = rows.map((row) => vectors.subarray(row * DIM, (row + 1) * DIM))
 
 const indexes = new Map<Metric, IvfIndex>()
 for (const metric of METRICS) {
-  const settings = { spec: `IVF${NLIST},SQ4`, dim: DIM, metric, kmeansIterations: 3, compactAt: 1, threads: 0 } as const
+  const settings = {
+    spec: `IVF${NLIST},SQ4`,
+    dim: DIM,
+    metric,
+    kmeansIterations: 3,
+    compactAt: 1,
+    calibrate: false,
+  } as const
   const index = await IvfIndex.build(vectors.subarray(0, 5000 * DIM), settings)
   await index.add(vectors.subarray(5000 * DIM))
   await index.remove(removed)

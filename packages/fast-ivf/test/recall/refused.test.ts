@@ -6,7 +6,7 @@ import { refusal } from '../refusal.js'
 const [DIM, COUNT] = [16, 1200]
 const vectors = mixture(COUNT, DIM, 5)
 const queries = vectors.subarray(0, 40 * DIM)
-const settings = { spec: 'IVF16,SQ4', dim: DIM, kmeansIterations: 2, threads: 0 } as const
+const settings = { spec: 'IVF16,SQ4', dim: DIM, kmeansIterations: 2, threads: 0, calibrate: false } as const
 const index = await IvfIndex.build(vectors, settings)
 const fresh = await IvfIndex.build(vectors, settings)
 await index.calibrate({ k: 10 })
@@ -83,7 +83,7 @@ test('a recall that codes cannot give is refused, with the most that they can', 
 })
 
 test('an empty index, one that is not trained and one that is closed do not calibrate', async () => {
-  const empty = await IvfIndex.train(vectors, settings)
+  const empty = await IvfIndex.train(vectors, { ...settings, spec: 'IVF16,SQ4' })
   expect(await refusal(empty.calibrate())).toMatchObject({ code: 'ERR_EMPTY' })
   await empty.close()
   expect(await refusal(empty.calibrate())).toMatchObject({ code: 'ERR_CLOSED' })

@@ -16,6 +16,7 @@ async function small(spec: string, ids: Id[] | undefined, more: IvfIndexOptions<
   const options = { spec, dim: DIM, metric: 'l2', kmeansIterations: 1, compactAt: 1, ...life, ...more } as const
   const index = await IvfIndex.build<Id>(rows, { ...options, ...(ids && { ids }) } as IvfIndexOptions<Id>)
   await index.remove(ids ? ids.slice(2, 4) : [2, 3])
+  if (spec.endsWith('SQ8')) await index.calibrate({ k: 2 })
   const bytes = await index.toBytes()
   await index.close()
   return bytes
@@ -33,7 +34,7 @@ const files: Record<string, Uint8Array> = {
     named((i) => BigInt(i) << 50n),
     { keep: 'int8' },
   ),
-  'IVF2,PCA4,SQ8 with numbers': await small(
+  'IVF2,PCA4,SQ8 with numbers, calibrated': await small(
     'IVF2,PCA4,SQ8',
     named((i) => -i),
     { keep: 'f32' },
@@ -66,7 +67,7 @@ test.each(names)('%s: a changed bit anywhere is refused, but for those that fill
   const random = seeded(83)
   // What opening reads; the checks of single rows are for those who read single rows.
   const free = placesOf(bytes).filter(({ name }) => name.startsWith('__pad__') || name.endsWith('originals.checks'))
-  const large = placesOf(bytes).filter(({ name }) => /\.(codes|originals|ids)$/.test(name))
+  const large = placesOf(bytes).filter(({ name }) => /\.(codes|originals|ids)$|^calibration$/.test(name))
   const step = (at: number): number => (large.some(({ from, to }) => at >= from && at < to) ? 1 + random.below(10) : 1)
   for (let at = 0; at < bytes.length; at += step(at)) {
     const changed = bytes.slice()

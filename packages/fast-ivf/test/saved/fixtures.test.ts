@@ -6,7 +6,11 @@ import { fixture } from '../formats/files.js'
 interface Expected {
   told: Record<string, string | number>
   queries: number[]
-  answers: { options: { k: number; nprobe?: number; rescoreFactor?: number }; ids: Id[][]; scores: number[][] }[]
+  answers: {
+    options: { k: number; nprobe?: number; rescoreFactor?: number; recall?: number }
+    ids: Id[][]
+    scores: number[][]
+  }[]
 }
 
 const folder = fixture('index-v1')
@@ -27,6 +31,8 @@ test.each(names.flatMap((name) => (['all', 'centroids'] as const).map((resident)
     expect(index.constructor.name).toBe(face)
     expect(index).toMatchObject(members)
     for (const { options, ids, scores } of answers) {
+      // There all queries visit equally many cells.
+      if (options.recall !== undefined && resident === 'centroids') continue
       const found = await index.search(Float32Array.from(queries), options)
       for (const [q, list] of ids.entries()) {
         const own = found.of(q)
@@ -37,6 +43,9 @@ test.each(names.flatMap((name) => (['all', 'centroids'] as const).map((resident)
           expect(Math.abs(score - (wanted[i] as number))).toBeLessThanOrEqual(slack)
         }
       }
+    }
+    if (resident === 'all') {
+      expect(Buffer.compare(await index.toBytes(), readFileSync(`${folder}/${name}.safetensors`))).toBe(0)
     }
     await index.close()
   },

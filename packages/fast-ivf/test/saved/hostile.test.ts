@@ -2,7 +2,23 @@ import { describe, expect, test, vi } from 'vitest'
 import { Engine } from '../../src/engine/engine.js'
 import { type Id, IvfError, type IvfIndex, openIndex } from '../../src/index.js'
 import { edited, type Parts } from './edit.js'
-import { DIM, edits, type FileName, files, json, life, queries, rows, text, words } from './hostile.js'
+import {
+  BY_RANK,
+  CURVE,
+  DIM,
+  edits,
+  type FileName,
+  files,
+  json,
+  life,
+  queries,
+  recall,
+  rows,
+  SHARES,
+  STEPS,
+  text,
+  words,
+} from './hostile.js'
 
 const wrongs = Object.keys(files).map((name) => [name as FileName] as const)
 test.each(wrongs)('%s: a file that is taken apart and put together is the same', (name) => {
@@ -75,6 +91,22 @@ test('what only a liar would write, and nobody can tell, does no harm', async ()
     ['codes', text({ class: 'IvfIndex' })],
     ['small', text({ class: 'IvfIndex' })],
     ['strings', text({ class: 'FastIVF' })],
+    ['calibrated', recall((told) => Object.assign(told, { queries: 1, size: 1e9, changed: 1e15 }))],
+    [
+      'calibrated',
+      recall(({ rules }) => (rules[0].levels[0].rescore = { kind: 'factor', factor: 1e300, reorder: true })),
+    ],
+    ['calibrated', recall(({ rules }) => (rules[0].levels[0].rescore = { kind: 'none' }))],
+    ['calibrated', recall(({ rules }) => Object.assign(rules[0].variants[0], { low: -1e308, step: 5e-324 }))],
+    ...[0, 1e-45, 3e38].flatMap((value) =>
+      [0, BY_RANK, SHARES, CURVE, CURVE + STEPS, CURVE + 3 * STEPS, CURVE + 4 * STEPS, CURVE + 5 * STEPS].map(
+        (at): (typeof changes)[number] => [
+          'calibrated',
+          words('calibration', (own) => void new Float32Array(own.buffer).fill(value, at, at + 5)),
+        ],
+      ),
+    ),
+    ['calibrated', text({ spec: 'IVF5,SQ4,R4' })],
   ]
   for (const [name, change] of changes) {
     const opened = await openIndex<Id>(edited(files[name], change), life).catch((error: unknown) => error)
@@ -87,6 +119,9 @@ test('what only a liar would write, and nobody can tell, does no harm', async ()
     const calls = [
       () => index.search(queries, { k: 30, nprobe: nlist }),
       () => index.search(queries, { k: 3, rescore: true }),
+      () => index.search(queries, { k: 2, recall: 0.8 }),
+      () => index.search(queries, { k: 4, recall: 0.99, filter: [1, 2, 3, 4] }),
+      async () => index.calibration,
       () => index.get(5),
       () => index.has('№ 7'),
       () => index.add(rows.subarray(0, DIM), { ids: [12345] }),

@@ -22,6 +22,13 @@ async function built(spec: string, ids?: (i: number) => Id, more: IvfIndexOption
   return saved(index)
 }
 
+async function calibrated(): Promise<Uint8Array> {
+  const options = { spec: 'IVF5,SQ4', dim: DIM, metric: 'l2', keep: 'f16', kmeansIterations: 1, ...life } as const
+  const index = await IvfIndex.build<Id>(rows, options)
+  await index.calibrate({ k: [2, 5] })
+  return saved(index)
+}
+
 const options = { nlist: 2, kmeansMaxSteps: 4, ...life }
 const codes = new FastIVFPQ(DIM, { ...options, pqNumSubvectors: 4, pqNumCentroids: 4, kmeansPqMaxSteps: 2 })
 await codes.train(rows)
@@ -39,6 +46,7 @@ export const files = {
   codes: await saved(codes),
   small: await saved(small),
   whole: await saved(whole),
+  calibrated: await calibrated(),
 }
 export type FileName = keyof typeof files
 
@@ -64,6 +72,20 @@ const floats = (name: string, value: number) =>
 const reshaped = (name: string, shape: number[]) => (parts: Parts) => {
   parts.tensors.get(name)!.shape = shape
 }
+
+/** Changes what is told of recall, deep inside. */
+export const recall =
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
+  (change: (told: any) => void) => (parts: Parts) => {
+    const told = JSON.parse(parts.metadata.recall!)
+    change(told)
+    // What JSON has no word for: 1e999 is read as Infinity.
+    parts.metadata.recall = JSON.stringify(told).replaceAll('"1e999"', '1e999')
+  }
+/** Where the arrays of the first rules begin: spreads, byRank, shares of a table of 5 ranks, then the curve. */
+export const [BY_RANK, SHARES, CURVE, STEPS] = [5, 10, 10 + 5 * 40, 256]
+const number = (at: number, value: number) =>
+  words('calibration', (own) => void new Float32Array(own.buffer, 4 * at, 1).fill(value))
 
 /** A file, what is wrong with it, and what is said of it. */
 export const edits: [FileName, string, (parts: Parts) => void, RegExp][] = [
@@ -225,5 +247,106 @@ export const edits: [FileName, string, (parts: Parts) => void, RegExp][] = [
   ['small', 'no components', json('options', { compressionNdim: null }), /compressionNdim is undefined/],
   ['small', 'an unknown compressor', json('options', { compressor: 'zip' }), /compressor is 'zip'/],
   ['small', 'no projection', without('projection'), /codes' as F32 \[24,4\]/],
+  ...[
+    { version: 0 },
+    { version: '1' },
+    { queries: 0 },
+    { queries: -1 },
+    { queries: 1.5 },
+    { queries: null },
+    { confidence: 0.4 },
+    { confidence: 1 },
+    { confidence: '1e999' },
+    { size: 0 },
+    { size: 2 ** 32 },
+    { changed: -1 },
+    { changed: 0.5 },
+    { rules: [] },
+    { rules: {} },
+    { rules: [null] },
+  ].map((change): (typeof edits)[number] => [
+    ...(['calibrated', `recall with ${JSON.stringify(change)}`, json('recall', change)] as const),
+    /tells in recall that (version|queries|confidence|size|changed|rules) is .*, which cannot be/,
+  ]),
+  ['calibrated', 'recall that is no object', text({ recall: '[]' }), /recall is '\[\]'; it must be a JSON object/],
+  ['calibrated', 'recall of nothing', text({ recall: '{}' }), /recall that version is undefined/],
+  ['calibrated', 'no numbers of recall', lost('calibration'), /no tensor 'calibration'/],
+  ['calibrated', 'no numbers of recall and no word of them', unknown('calibration'), /no tensor 'calibration'/],
+  ['calibrated', 'k that fall', recall(({ rules }) => rules.reverse()), /of a k that does not rise/],
+  ['calibrated', 'a k twice', recall(({ rules }) => (rules[1].k = 2)), /of a k that does not rise/],
+  ...[0, -1, 2.5, 24, null].map((k): (typeof edits)[number] => [
+    ...(['calibrated', `k ${k}`, recall(({ rules }) => (rules[1].k = k)), /recall that k is/] as const),
+  ]),
+  ['calibrated', 'rules less', recall(({ rules }) => rules.pop()), /'calibration' as F32 \[\d+\], and F32/],
+  [
+    'calibrated',
+    'a level more',
+    recall(({ rules }) => rules[0].levels.push(rules[0].levels[0])),
+    /'calibration' as F32 \[\d+\], and F32/,
+  ],
+  ['calibrated', 'no levels', recall(({ rules }) => (rules[0].levels = [])), /recall that levels is/],
+  ['calibrated', 'no variants', recall(({ rules }) => (rules[0].variants = [])), /recall that variants is/],
+  ...[2, 0, 16, '4', null].map((wave): (typeof edits)[number] => [
+    ...(['calibrated', `wave ${wave}`, recall(({ rules }) => (rules[0].variants[1].wave = wave))] as const),
+    /recall that wave is/,
+  ]),
+  [
+    'calibrated',
+    'a wave twice',
+    recall(({ rules }) => (rules[0].variants[1].wave = 1)),
+    /of a wave that does not rise/,
+  ],
+  ...[{ low: '1e999' }, { low: null }, { step: 0 }, { step: -1 }, { step: '1e999' }].map(
+    (change): (typeof edits)[number] => [
+      'calibrated',
+      `a table with ${JSON.stringify(change)}`,
+      recall(({ rules }) => Object.assign(rules[1].variants[0], change)),
+      /recall that (low|step) is/,
+    ],
+  ),
+  ...[
+    { rescore: { kind: 'magic' } },
+    { rescore: null },
+    { rescore: { kind: 'calibrated', samples: 3 } },
+    { rescore: { kind: 'factor', factor: 0, reorder: true } },
+    { rescore: { kind: 'factor', factor: '1e999', reorder: true } },
+    { rescore: { kind: 'factor', factor: 4 } },
+    { rescore: { kind: 'bound', epsilon: -1, given: false } },
+    { rescore: { kind: 'bound', epsilon: 101, given: false } },
+    { rescore: { kind: 'bound', epsilon: 2 } },
+    { compared: -1 },
+    { compared: null },
+    { recall: 1.01 },
+    { recall: '0.9' },
+    { deviation: -0.1 },
+    { deviation: '1e999' },
+  ].map((change): (typeof edits)[number] => [
+    'calibrated',
+    `a level with ${JSON.stringify(change)}`,
+    recall(({ rules }) => Object.assign(rules[0].levels[0], change)),
+    /recall that (rescore|factor|epsilon|compared|recall|deviation) is/,
+  ]),
+  ['calibrated', 'a spread that is no number', number(0, Number.NaN), /NaN in 'calibration', in an array spreads/],
+  ['calibrated', 'a spread below 0', number(4, -1), /-1 in 'calibration', in an array spreads/],
+  ['calibrated', 'a share without end', number(BY_RANK, Number.POSITIVE_INFINITY), /Infinity in .* byRank/],
+  ['calibrated', 'a share of no number', number(SHARES + 199, Number.NaN), /NaN in .* shares/],
+  ['calibrated', 'vectors below 0', number(CURVE, -1), /-1 in .* vectors/],
+  ...[0, 6, 1.5, Number.NaN].map((most): (typeof edits)[number] => [
+    ...(['calibrated', `${most} cells at most`, number(CURVE + 2 * STEPS, most)] as const),
+    new RegExp(`${most} in .* most`),
+  ]),
+  ['calibrated', 'a recall of no number', number(CURVE + 5 * STEPS, Number.NaN), /NaN in .* recall/],
+  [
+    'calibrated',
+    'a deviation of no number',
+    words('calibration', (own) => own.fill(0x7fc00000, own.length - 1)),
+    /NaN in .* deviation/,
+  ],
+  [
+    'calibrated',
+    'numbers of recall in two columns',
+    (parts) => reshaped('calibration', [parts.tensors.get('calibration')!.data.length >> 2, 1])(parts),
+    /'calibration' as F32 \[\d+,1\], and F32 \[\d+\] is needed/,
+  ],
   ['whole', 'codes of another class', text({ class: 'CompressedFastIVF' }), /compressionNdim/],
 ]

@@ -1,4 +1,4 @@
-import { assign } from '../../clustering/nearest.js'
+import { type AssignRows, assigningAll } from '../../clustering/nearest.js'
 import { sampleRows } from '../../clustering/sample.js'
 import { chunkRows, loadRows } from '../../engine/load.js'
 import { panelsOf } from '../../engine/panels.js'
@@ -11,7 +11,7 @@ import type { QuantizerTraining } from '../quantizer.js'
  * them after the nearest centroid is taken away.
  */
 export async function trainingRows(
-  { engine, metric, dim, centroids, sample, seed, options: { signal } }: QuantizerTraining,
+  { engine, metric, dim, centroids, sample, assign: given, seed, options: { signal } }: QuantizerTraining,
   residual: boolean,
   most: number,
 ): Promise<Matrix> {
@@ -23,8 +23,7 @@ export async function trainingRows(
   const chunk = Math.min(matrix.rows, chunkRows(dim))
   await engine.frame(async (scratch) => {
     const alloc = (bytes: number): number => scratch.alloc(bytes)
-    const panels =
-      residual && (await panelsOf(engine, alloc, centroids, dim, { halfNorm: metric !== 'cosine' }, signal))
+    const assign = residual ? (given ?? (await comparingAll())) : undefined
     const rows = scratch.alloc(chunk * dim * 4)
     const labels = scratch.alloc(chunk * 4)
     for (let from = 0; from < matrix.rows; from += chunk) {
@@ -34,10 +33,15 @@ export async function trainingRows(
         name: 'vectors',
         signal,
       })
-      if (panels) await assign(engine, panels, { rows, count }, { labels, distances: 0 }, { signal })
+      await assign?.({ rows, count }, labels, { signal })
       const target = data.subarray(from * dim, (from + count) * dim)
       target.set(engine.floats(rows, count * dim))
-      if (panels) subtract(target, centroids, engine.ints(labels, count), dim)
+      if (assign) subtract(target, centroids, engine.ints(labels, count), dim)
+    }
+
+    async function comparingAll(): Promise<AssignRows> {
+      const panels = await panelsOf(engine, alloc, centroids, dim, { halfNorm: metric !== 'cosine' }, signal)
+      return assigningAll(engine, panels)
     }
   })
   return {

@@ -1,6 +1,7 @@
 /**
  * Makes the files here with the built package: small indexes, and beside each what it answers. Run it only when the
- * format changes before it is published: from then on these files must open as they are, forever.
+ * format changes before it is published: from then on these files must open as they are, forever. Names on the command
+ * line: only these are made.
  */
 import { writeFile } from 'node:fs/promises'
 import { CompressedFastIVF, FastIVF, FastIVFPQ, IvfIndex } from '../../../dist/index.js'
@@ -75,13 +76,23 @@ const makes = {
     const index = await built('SQ8', { keep: 'none', ids: Array.from({ length: COUNT }, (_, i) => 2 ** 40 - 7 * i) })
     return index
   },
+  'sq4-calibrated': async () => {
+    const index = await built('IVF8,SQ4', { keep: 'f16' })
+    await index.calibrate({ k: [3, 5] })
+    await index.remove([5])
+    return index
+  },
   empty: () => IvfIndex.train(vectors, { spec: 'IVF4,SQ4', dim: DIM, kmeansIterations: 3, ...life }),
 }
 
+const wanted = process.argv.slice(2)
 for (const [name, make] of Object.entries(makes)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
   const index = await make()
   const all = { k: 10, nprobe: index.nlist }
   const searches = [{ k: 5 }, all, ...(index.keep === 'none' ? [] : [{ ...all, rescoreFactor: 3 }])]
+  const { calibration } = index
+  for (const recall of calibration ? [0.8, 0.9] : []) searches.push({ k: 3, recall })
   const answers = []
   for (const options of searches) {
     const found = await index.search(Float32Array.from(queries), options)
@@ -96,6 +107,10 @@ for (const [name, make] of Object.entries(makes)) {
   }
   const { metric, dim, nlist, nprobe, ratioThreshold, size, keep } = index
   const told = { class: index.constructor.name, metric, dim, nlist, nprobe, ratioThreshold, size, keep }
+  if (calibration) {
+    const { queries, confidence, stale } = calibration
+    told.calibration = { queries, confidence, stale, rules: calibration.rules.map(({ k }) => ({ k })) }
+  }
   await index.save(new URL(`${name}.safetensors`, import.meta.url))
   await writeFile(new URL(`${name}.json`, import.meta.url), `${JSON.stringify({ told, queries, answers })}\n`)
   await index.close()
