@@ -1,9 +1,9 @@
 import { setNamed } from '../sets/sets.mjs'
 import { aimTable } from './aims.mjs'
 import { coarseTables } from './coarse.mjs'
-import { recallTables } from './recall.mjs'
 import { isFastIVF, nameOf } from './curves.mjs'
 import { headline } from './headline.mjs'
+import { recallTables } from './recall.mjs'
 import { atSameRecall, sameRecallNote } from './same-recall.mjs'
 import { codesTable, pqTable } from './specs.mjs'
 import { num, ratio, share, table } from './table.mjs'
@@ -41,6 +41,8 @@ export function markdown(results, { picture, compression, life } = {}) {
     kmeansTable(results.kmeans ?? []),
     '## Very many cells\n',
     ...coarseTables(results.coarse ?? []),
+    '## Recall asked for\n',
+    ...recallTables(results.recall),
     '## FastIVF\n',
     ...ourCurves(results.curves ?? []),
     sameWork(results.curves ?? []),

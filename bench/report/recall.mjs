@@ -66,9 +66,24 @@ export function recallTargets({ recall = {} }) {
     ]),
     most('the same, the most of all sets and recalls', highest(rows((row) => row.ofFixed, ['own'])), 1.05),
     most('recallEstimate, mean error, the most', highest(rows((row) => Math.abs(row.estimate - row.recall))), 0.03, 4),
-    most('time per vector over that of equally many cells, the most', highest(rows((row) => row.overhead, ['own'])), 1.03),
-    most('calibrate, 290,000 × 256, seconds', highest(asked.filter((/** @type {any} */ one) => one.set === 'synth').map((/** @type {any} */ one) => one.own.seconds)), 10, 1),
+    most(
+      'time per vector over that of equally many cells, the most',
+      highest(rows((row) => row.overhead, ['own'])),
+      1.03,
+    ),
+    most(
+      'calibrate, 290,000 × 256, seconds',
+      highest(
+        asked.filter((/** @type {any} */ one) => one.set === 'synth').map((/** @type {any} */ one) => one.own.seconds),
+      ),
+      10,
+      1,
+    ),
     least('QPS of what tune chose over the best of a full sweep', tuned && tuned.qps / tuned.best.qps, 0.85),
-    least('hard data at .99: QPS over exact search, the least', hard && lowest(hard.map((/** @type {any} */ row) => row.ratio)), 1),
+    least(
+      'hard data at .99: QPS over exact search, the least',
+      hard && lowest(hard.map((/** @type {any} */ row) => row.ratio)),
+      1,
+    ),
   ]
 }

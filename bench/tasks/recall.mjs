@@ -60,7 +60,15 @@ await task(async ({ set: name, spec, targets, k, repeats, threads }) => {
         const ruled = await timed(() => index.search(queries, { k, recall: target }))
         ratios.push(ruled.seconds / ruled.value.work.vectors / (plain.seconds / plain.value.work.vectors))
       }
-      rows.push({ target, recall, estimate, vectors, cells, ofFixed: vectors / vectorsAt(fixed, recall), overhead: median(ratios) })
+      rows.push({
+        target,
+        recall,
+        estimate,
+        vectors,
+        cells,
+        ofFixed: vectors / vectorsAt(fixed, recall),
+        overhead: median(ratios),
+      })
     }
     return rows
   }

@@ -24,5 +24,15 @@ await task(async ({ set: name, recall, k, budget, specs, repeats, threads }) => 
   }
   swept.sort((a, b) => b.qps - a.qps)
   const chosen = swept.find(({ spec }) => spec === report.spec)
-  return { set: name, recall, budget, seconds, spec: report.spec, qps: chosen?.qps, best: swept[0], tried: report.tried.length, swept }
+  return {
+    set: name,
+    recall,
+    budget,
+    seconds,
+    spec: report.spec,
+    qps: chosen?.qps,
+    best: swept[0],
+    tried: report.tried.length,
+    swept,
+  }
 })

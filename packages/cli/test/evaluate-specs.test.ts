@@ -126,3 +126,28 @@ test.each([
   expect(out).toBe('')
   expect(code).toBeGreaterThan(0)
 })
+
+test('recalls that are asked for are lines of the table, as far as codes can give them', async () => {
+  const coarse = `IVF${NLIST},SQ1`
+  const asked = ['--recall', '0.8,0.9,1', '--nprobe', '2', '--metric', 'l2']
+  const report = await json(...small, '--spec', flat, ...asked)
+  expect(report.results.map(({ nprobe, target }: Record<string, unknown>) => [nprobe, target])).toEqual([
+    [2, undefined],
+    [undefined, 0.8],
+    [undefined, 0.9],
+    [undefined, 1],
+  ])
+  for (const { recall, target = 0 } of report.results) expect(recall).toBeGreaterThan(target - 0.08)
+  expect(report.results[3]).toMatchObject({ recall: 1, vectorsPerQuery: ROWS })
+  const { code, out, err } = await run(...small, '--spec', coarse, ...asked)
+  expect(code).toBe(0)
+  expect(err).toMatch(/fast-ivf: IVF20,SQ1 can have a recall of 0\.\d+ at most: 1 is left out\n/)
+  expect(out).toMatch(/^ *IVF20,SQ1 +≥ 0\.9 +as needed +[\d.]+ /m)
+})
+
+test('recalls are asked of a FastIVF, too', async () => {
+  const report = await json(...small, '--nlist', String(NLIST), '--nprobe', '1,20', '--recall', '0.9')
+  expect(report.results.map(({ nprobe, target }: Record<string, unknown>) => nprobe ?? target)).toEqual([1, 20, 0.9])
+  expect(report.results[2].vectorsPerQuery).toBeLessThan(ROWS)
+  expect(report.results[2].recall).toBeGreaterThan(0.85)
+})

@@ -56,6 +56,30 @@ test('--json prints a line for each query, and what it cost in the last', async 
   expect(err).toBe('')
 })
 
+test('--recall asks for a share of the true nearest, which the index learns to give first', async () => {
+  const { code, out, err } = await run('search', at('codes.ivf'), queries, '--recall', '0.9', '-k', '5')
+  expect(code).toBe(0)
+  expect(out.trimEnd().split('\n').length).toBe(40 * 5)
+  expect(err).toMatch(/^fast-ivf: the file does not tell how a recall is had at k = 5: the index is calibrated here\n/)
+  const expected = await opened(at('codes.ivf'), async (index) => {
+    await index.calibrate({ k: 5 })
+    return index.search(others, { k: 5, recall: 0.9 })
+  })
+  expect(
+    lines((await run('search', at('codes.ivf'), queries, '--recall', '0.9', '-k', '5', '--json')).out)[0].ids,
+  ).toEqual(expected.of(0).map(({ id }) => id))
+})
+
+test.each([
+  [['--nprobe', '2'], '--nprobe'],
+  [['--rescore-factor', '2'], '--rescore-factor'],
+  [['--no-rescore'], '--no-rescore'],
+])('--recall and %j do not go together', async (args, named) => {
+  const { code, err } = await run('search', at('codes.ivf'), queries, '--recall', '0.9', ...args)
+  expect(code).toBe(2)
+  expect(err).toContain(`--recall and ${named} both say how much is looked at; give one of them`)
+})
+
 test('--ids-only leaves out the scores', async () => {
   const expected = await found(at('rows.ivf'), 10)
   const { out } = await run('search', at('rows.ivf'), queries, '--ids-only')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { fastestAt, frontier } from '../src/evaluate/frontier.js'
-import { cellsOf, rescoringOf, settingsOf } from '../src/evaluate/sweep.js'
+import { cellsOf, rescoringOf, settingsOf, visitingOf } from '../src/evaluate/sweep.js'
 
 const of = (spec: string, keep = 'f32') => ({ spec, nlist: cellsOf(spec) ?? 1, keep })
 
@@ -57,10 +57,26 @@ test('what a spec does not have is not swept', () => {
   ])
 })
 
+test('recalls are asked for beside what is swept', () => {
+  const recall = [0.9, 0.99]
+  const targets = [{ target: 0.9 }, { target: 0.99 }]
+  expect(settingsOf(of('IVF8,SQ4'), { nprobe: [2], rescore: true, recall })).toEqual([
+    { nprobe: 2, epsilon: 1.9 },
+    ...targets,
+  ])
+  expect(settingsOf(of('Flat'), { rescore: true, recall })).toEqual([{}, ...targets])
+})
+
+test('a line says which cells it visited', () => {
+  expect([{ nprobe: 4 }, { target: 0.95 }, {}].map(visitingOf)).toEqual(['4', '≥ 0.95', '–'])
+})
+
 test('a line says how it rescored', () => {
   expect(rescoringOf('IVF8,SQ4', { epsilon: 1.2 })).toBe('ε 1.2')
   expect(rescoringOf('IVF8,SQ4', { rescoreFactor: 16 })).toBe('× 16')
   expect(rescoringOf('IVF8,SQ4', { rescore: false })).toBe('no')
   expect(rescoringOf('IVF8,PQ4x4', {})).toBe('default')
+  expect(rescoringOf('IVF8,PQ4x4', { target: 0.9 })).toBe('as needed')
+  expect(rescoringOf('IVF8,Flat', { target: 0.9 })).toBe('–')
   expect(rescoringOf('IVF8,Flat', {})).toBe('–')
 })

@@ -47,20 +47,30 @@ export function calibrateWith(
   return calibrate(contents, plan, options)
 }
 
-/** nq × k rows. @throws IvfError ERR_ARGUMENT, ERR_ID */
-export function rowsOfTruth<I extends Id>(
-  contents: Contents,
+/** How many neighbours of each query the truth tells that are wanted. @throws IvfError ERR_ARGUMENT */
+export function checkTruth<I extends Id>(
+  { size }: Contents,
   { ids, k: has }: Truth<I>,
   queries: Matrix,
   k: number,
+): number {
+  const most = Math.min(k, size)
+  if (has >= most && ids.length === queries.rows * has) return most
+  throw new IvfError(
+    'ERR_ARGUMENT',
+    `truth holds ${ids.length} ids, ${show(has)} for each query; ${queries.rows} queries need at least ${most} each`,
+  )
+}
+
+/** nq × k rows. @throws IvfError ERR_ARGUMENT, ERR_ID */
+export function rowsOfTruth<I extends Id>(
+  contents: Contents,
+  truth: Truth<I>,
+  queries: Matrix,
+  k: number,
 ): Uint32Array {
-  const most = Math.min(k, contents.size)
-  if (!(has >= most) || ids.length !== queries.rows * has) {
-    throw new IvfError(
-      'ERR_ARGUMENT',
-      `truth holds ${ids.length} ids, ${show(has)} for each query; ${queries.rows} queries need at least ${most} each`,
-    )
-  }
+  const { ids, k: has } = truth
+  const most = checkTruth(contents, truth, queries, k)
   const rows = new Uint32Array(queries.rows * k).fill(NONE)
   for (let q = 0; q < queries.rows; q++) {
     for (let i = 0; i < most; i++) {

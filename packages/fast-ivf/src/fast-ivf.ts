@@ -3,7 +3,14 @@ import { toMatrix, type VectorBatches, type Vectors } from './engine/vectors.js'
 import { IvfError } from './errors.js'
 import { InvertedFile } from './inverted-file.js'
 import type { Rescore } from './ivf/rows.js'
-import { type FastIVFOptions, originalPlan, type SearchOptions, searchSettings, storedOptions } from './ivf-options.js'
+import {
+  type FastIVFOptions,
+  originalPlan,
+  type SearchOptions,
+  type SearchTold,
+  searchSettings,
+  storedOptions,
+} from './ivf-options.js'
 import type { AddOptions, OpenOptions } from './life-options.js'
 import type { Id } from './options.js'
 import { flat } from './quantizers/flat/flat.js'
@@ -89,7 +96,11 @@ export class FastIVF<I extends Id = number> extends InvertedFile<I> {
    * @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE, ERR_ARGUMENT; the signal's reason
    */
   async search(queries: Vectors, options: SearchOptions<I> = {}): Promise<SearchResult<I>> {
-    const settings = { ...searchSettings(this, options, 100), rescore: { kind: 'none' }, confidence: false } as const
-    return this.searchWith(queries, settings, options)
+    return this.searchWith(queries, this.settings(options), options)
+  }
+
+  /** @internal */
+  settings(options: SearchOptions<I>): SearchTold {
+    return { ...searchSettings(this, options, 100), rescore: { kind: 'none' }, confidence: false }
   }
 }

@@ -41,7 +41,19 @@ export type { Id, IdList, LongCallOptions, Metric, Progress } from './options.js
 export { type DenseLayer, Projection, type ProjectionOptions } from './projection.js'
 export type { ProjectionParameters } from './projections/projection.js'
 export { type Ids, recall, recall1 } from './recall.js'
-export type { CalibrateOptions, CalibrationReport, CertifiedTarget, Truth } from './recall-options.js'
+export type {
+  CalibrateOptions,
+  CalibrationReport,
+  CertifiedTarget,
+  EvaluateOptions,
+  Evaluation,
+  ExplainedCell,
+  ExplainOptions,
+  Explanation,
+  MissedNeighbour,
+  StopReason,
+  Truth,
+} from './recall-options.js'
 export type {
   RescoredSearchOptions as CompressedFastIVFSearchOptions,
   RescoredSearchOptions as FastIVFPQSearchOptions,

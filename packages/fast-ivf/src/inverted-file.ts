@@ -23,11 +23,11 @@ import { createModel } from './ivf/make-model.js'
 import type { OptimizeReport } from './ivf/optimize.js'
 import type { Keep } from './ivf/originals.js'
 import type { Rescore } from './ivf/rows.js'
-import { searchSegments } from './ivf/search.js'
+import { type SearchSettings, searchSegments } from './ivf/search.js'
 import { pinned, type Selection } from './ivf/selection.js'
 import type { TrainPlan } from './ivf/train.js'
 import { vectorOf } from './ivf/vectors.js'
-import { checkRecall, rowFilter, type SearchFilter, type SearchTold } from './ivf-options.js'
+import { checkRecall, rowFilter, type SearchFilter, type SearchOptions, type SearchTold } from './ivf-options.js'
 import type {
   AddOptions,
   EntriesOptions,
@@ -41,7 +41,15 @@ import type { Id, IdList, LongCallOptions, Metric } from './options.js'
 import { Projection } from './projection.js'
 import type { Calibration } from './recall/calibration.js'
 import type { HeldOut } from './recall/held-out.js'
-import type { CalibrateOptions, CalibrationReport } from './recall-options.js'
+import type { RecallPlan } from './recall/plan.js'
+import type {
+  CalibrateOptions,
+  CalibrationReport,
+  EvaluateOptions,
+  Evaluation,
+  ExplainOptions,
+  Explanation,
+} from './recall-options.js'
 import type { SearchResult } from './result.js'
 import type { IndexFile } from './saved/file.js'
 import type { StoredContents } from './saved/stored.js'
@@ -325,6 +333,40 @@ export abstract class InvertedFile<I extends Id = number> {
   }
 
   /**
+   * Measures how much of the truth a search with these options finds, how fast it is, and what it looks at. Nothing
+   * should be written meanwhile, nor the machine do anything else.
+   *
+   * @param queries nq × dim, which calibration has not seen
+   * @throws IvfError ERR_ARGUMENT, also with a filter and no truth; ERR_UNSUPPORTED where the truth cannot be computed;
+   *   ERR_EMPTY, ERR_ID, and as `search`; the signal's reason
+   */
+  async evaluate(queries: Vectors, options: EvaluateOptions<I> = {}): Promise<Evaluation> {
+    const told = this.settings(options)
+    const { evaluateIndex } = await import('./evaluate-index.js')
+    return evaluateIndex(queries, told, options, {
+      read: (work) => this.#living.readAnywhere(work),
+      search: (some, long) => this.searchWith(some, told, long),
+    })
+  }
+
+  /**
+   * Searches for one query and tells, in data and in words, which cells were visited and why no others; with `check`,
+   * where its true neighbours are and why those that are missing were missed.
+   *
+   * @param query one vector
+   * @throws IvfError ERR_UNSUPPORTED when cells stay in a file, or, with `check`, only projected vectors are stored;
+   *   ERR_ARGUMENT, and as `search`; the signal's reason
+   */
+  async explain(query: Vectors, options: ExplainOptions<I> = {}): Promise<Explanation<I>> {
+    const told = this.settings(options)
+    return this.#living.read(async (contents) => {
+      const { settings, plan } = await this.#planned(contents, told)
+      const { explainIndex } = await import('./explain-index.js')
+      return explainIndex<I>(contents, query, settings, plan?.rule, options)
+    })
+  }
+
+  /**
    * Writes the index to a file, all of it: what it learned, vectors, ids. A path gets its file only when that is whole:
    * it is written beside and takes the place of an older one at the end. The index may be searched and written to
    * meanwhile; the file holds it as it was.
@@ -448,14 +490,15 @@ export abstract class InvertedFile<I extends Id = number> {
   /** How candidates are compared when they are. */
   protected abstract usualRescore(): Rescore
 
+  /** What a search is told by these options: for those who search what they hold. @internal */
+  abstract settings(options: SearchOptions<I>): SearchTold
+
   protected searchWith(queries: Vectors, told: SearchTold, options: LongCallOptions): Promise<SearchResult<I>> {
     return this.#living.readAnywhere(async (contents) => {
       const matrix = toMatrix(queries, this.dim, 'queries')
       options.signal?.throwIfAborted()
       contents.model.engine.noteSearch()
-      const { recall, ...given } = told
-      const plan = recall === undefined ? undefined : await this.#calibrated.plan(contents, given, recall)
-      const settings = plan?.settings ?? given
+      const { settings, plan } = await this.#planned(contents, told)
       if (isStored(contents)) {
         const { searchStored } = await import('./saved/search-stored.js')
         return searchStored<I>(contents, matrix, settings, options)
@@ -465,6 +508,16 @@ export abstract class InvertedFile<I extends Id = number> {
       if (plan?.flat !== undefined) found.recallEstimate = new Float32Array(found.nq).fill(plan.flat)
       return nameRows<I>(found, contents.ids)
     })
+  }
+
+  /** What a search does, and how that was found when a recall is asked for. @throws IvfError as `planRecall` */
+  async #planned(
+    contents: Contents,
+    { recall, ...given }: SearchTold,
+  ): Promise<{ settings: SearchSettings; plan?: RecallPlan<SearchSettings> }> {
+    if (recall === undefined) return { settings: given }
+    const plan = await this.#calibrated.plan(contents, given, recall)
+    return { settings: plan.settings, plan }
   }
 
   async #write(vectors: Vectors | VectorBatches, options: AddOptions<I>, replaces: boolean): Promise<void> {

@@ -6,12 +6,12 @@ import { InvertedFile, type IvfPlan } from './inverted-file.js'
 import type { Contents } from './ivf/contents.js'
 import type { Keep } from './ivf/originals.js'
 import type { Rescore } from './ivf/rows.js'
-import type { SearchSettings } from './ivf/search.js'
 import {
   type RescoreDefaults,
   type RescoreOptions,
   rescoring,
   type SearchOptions,
+  type SearchTold,
   searchSettings,
   storedOptions,
 } from './ivf-options.js'
@@ -241,8 +241,8 @@ export class IvfIndex<I extends Id = number> extends InvertedFile<I> {
     return certain(result)
   }
 
-  /** What a search is told by these options: for those who search what they hold. @internal */
-  settings(options: Omit<IvfIndexSearchOptions<I>, 'filter' | 'confidence' | 'recall'>): SearchSettings {
+  /** @internal */
+  settings(options: Omit<IvfIndexSearchOptions<I>, 'confidence'>): SearchTold {
     return { ...searchSettings(this, options, 10), rescore: rescoring(options, this.#rescoring), confidence: false }
   }
 

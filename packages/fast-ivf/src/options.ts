@@ -14,8 +14,9 @@ export type IdList<I extends Id = Id> = readonly I[] | (I extends number ? Array
 export interface Progress {
   /**
    * 'train': steps of k-means; 'compress': steps of a learned projection; 'assign': rows given to cells; 'spill': rows
-   * given to second cells; 'fill': rows stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells looked at; 'truth': pairs
-   * compared; 'calibrate', 'tune': steps; 'save', 'open': bytes.
+   * given to second cells; 'fill': rows stored; 'search': visits of cells done; 'compact': rows moved; 'optimize': cells
+   * looked at; 'truth': pairs compared; 'calibrate', 'tune': steps; 'evaluate': queries timed alone; 'save', 'open':
+   * bytes.
    */
   phase:
     | 'train'
@@ -28,6 +29,7 @@ export interface Progress {
     | 'optimize'
     | 'truth'
     | 'calibrate'
+    | 'evaluate'
     | 'tune'
     | 'save'
     | 'open'

@@ -1,8 +1,9 @@
 import { IvfError } from './errors.js'
+import type { Id } from './options.js'
 
-/** Ids of the answers, nq × k row-major, nearest first; NaN or −1 where there are fewer. A search result is one. */
-export interface Ids {
-  readonly ids: ArrayLike<number>
+/** Ids of the answers, nq × k row-major, nearest first; NaN, undefined or −1 where there are fewer. A search result is one. */
+export interface Ids<I extends Id = number> {
+  readonly ids: ArrayLike<I | undefined>
   readonly k: number
 }
 
@@ -13,18 +14,18 @@ export interface Ids {
  * @param found at least k answers per query @param truth at least k answers per query
  * @throws IvfError ERR_ARGUMENT when k is more than either holds, or the numbers of queries differ
  */
-export function recall(found: Ids, truth: Ids, k: number): number {
+export function recall<I extends Id = number>(found: Ids<I>, truth: Ids<I>, k: number): number {
   const nq = queriesOf(found, truth, k, k)
   let hits = 0
   let possible = 0
   for (let q = 0; q < nq; q++) {
-    const wanted = new Set<number>()
+    const wanted = new Set<I>()
     for (let i = 0; i < k; i++) {
-      const id = truth.ids[q * truth.k + i] as number
-      if (id >= 0) wanted.add(id)
+      const id = truth.ids[q * truth.k + i]
+      if (isId(id)) wanted.add(id)
     }
     possible += wanted.size
-    for (let i = 0; i < k; i++) if (wanted.delete(found.ids[q * found.k + i] as number)) hits++
+    for (let i = 0; i < k; i++) if (wanted.delete(found.ids[q * found.k + i] as I)) hits++
   }
   return possible === 0 ? 1 : hits / possible
 }
@@ -34,13 +35,13 @@ export function recall(found: Ids, truth: Ids, k: number): number {
  *
  * @throws IvfError ERR_ARGUMENT
  */
-export function recall1(found: Ids, truth: Ids, k: number): number {
+export function recall1<I extends Id = number>(found: Ids<I>, truth: Ids<I>, k: number): number {
   const nq = queriesOf(found, truth, k, 1)
   let hits = 0
   let possible = 0
   for (let q = 0; q < nq; q++) {
-    const nearest = truth.ids[q * truth.k] as number
-    if (!(nearest >= 0)) continue
+    const nearest = truth.ids[q * truth.k]
+    if (!isId(nearest)) continue
     possible++
     for (let i = 0; i < k; i++) {
       if (found.ids[q * found.k + i] !== nearest) continue
@@ -51,7 +52,12 @@ export function recall1(found: Ids, truth: Ids, k: number): number {
   return possible === 0 ? 1 : hits / possible
 }
 
-function queriesOf(found: Ids, truth: Ids, k: number, kTrue: number): number {
+/** Others pad with what is no id. */
+function isId<I extends Id>(id: I | undefined): id is I {
+  return id !== undefined && id !== -1 && !Number.isNaN(id)
+}
+
+function queriesOf<I extends Id>(found: Ids<I>, truth: Ids<I>, k: number, kTrue: number): number {
   if (!Number.isSafeInteger(k) || k < 1 || k > found.k || kTrue > truth.k) {
     throw new IvfError(
       'ERR_ARGUMENT',

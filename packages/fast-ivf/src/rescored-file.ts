@@ -2,7 +2,7 @@ import type { VectorBatches, Vectors } from './engine/vectors.js'
 import { checkInteger } from './errors.js'
 import { InvertedFile, type IvfPlan } from './inverted-file.js'
 import type { Rescore } from './ivf/rows.js'
-import { type RescoreOptions, rescoring, type SearchOptions, searchSettings } from './ivf-options.js'
+import { type RescoreOptions, rescoring, type SearchOptions, type SearchTold, searchSettings } from './ivf-options.js'
 import type { AddOptions, LifeOptions } from './life-options.js'
 import type { Id } from './options.js'
 import type { SearchResult } from './result.js'
@@ -59,11 +59,16 @@ export abstract class RescoredFile<I extends Id = number> extends InvertedFile<I
    * @throws IvfError ERR_NOT_TRAINED, ERR_DIM, ERR_NOT_FINITE, ERR_ARGUMENT; the signal's reason
    */
   async search(queries: Vectors, options: RescoredSearchOptions<I> = {}): Promise<SearchResult<I>> {
+    return this.searchWith(queries, this.settings(options), options)
+  }
+
+  /** @internal */
+  settings(options: RescoredSearchOptions<I>): SearchTold {
     const rescore = rescoring(options, {
       ...{ keep: this.keep, exact: false, bounded: false, rescore: false, rescoreFactor: 1, epsilon: 0 },
       rescoreNumSamples: this.#rescoreNumSamples,
     })
-    return this.searchWith(queries, { ...searchSettings(this, options, 100), rescore, confidence: false }, options)
+    return { ...searchSettings(this, options, 100), rescore, confidence: false }
   }
 }
 

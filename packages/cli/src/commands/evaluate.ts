@@ -26,6 +26,11 @@ export function addEvaluate(program: Command, run: Run): void {
       'cells to visit: one line of the table each (default: 1,4,16,64 up to nlist)',
       integers(1),
     )
+    .option(
+      '--recall <r,…>',
+      'recalls to ask for, in place of cells: calibrates, then one line of the table each',
+      numbers(0.5, 1),
+    )
     .option('--ratio-threshold <r>', 'skip cells much farther than the best; 0 visits all nprobe', number(0, 1), 0)
     .option(
       '--epsilon <e,…>',
@@ -75,11 +80,15 @@ function checkSpecs({
   epsilon,
   rescoreFactor,
   rescore,
+  recall,
 }: SpecSettings & FastIVFSettings): void {
   const sweep = epsilon ? '--epsilon' : rescoreFactor ? '--rescore-factor' : undefined
   if (nlist !== undefined) throw new UsageError('--nlist and --spec do not go together; a spec names its own cells')
   if (epsilon && rescoreFactor) {
     throw new UsageError('--epsilon and --rescore-factor are two ways to choose what is rescored; give one of them')
+  }
+  if (recall && !rescore) {
+    throw new UsageError('--recall and --no-rescore do not go together; a recall says itself what is rescored')
   }
   if (sweep && !rescore) throw new UsageError(`${sweep} and --no-rescore do not go together`)
   if (keep && !spec.some(hasCodes))

@@ -13,6 +13,7 @@ import { inputFormats } from '../vectors.js'
 interface SearchOptions {
   k: number
   nprobe?: number
+  recall?: number
   rescoreFactor?: number
   rescore: boolean
   resident: 'all' | 'centroids'
@@ -44,6 +45,11 @@ export function addSearch(program: Command, run: Run): void {
     .argument('[queries]', `a file (${inputFormats.join(', ')}), or vectors as JSON; default: JSON from stdin`)
     .option('-k, --k <n>', 'answers per query', integer(1, 0xffffff), 10)
     .option('--nprobe <n>', "cells to visit (default: the index's own)", integer(1))
+    .option(
+      '--recall <r>',
+      'share of the true nearest to find on average, in place of cells and rescoring',
+      number(0.5, 1),
+    )
     .option('--rescore-factor <f>', 'compare the best f × k with the vectors kept', number(1, 65536))
     .option('--no-rescore', 'answer with estimates')
     .addOption(
@@ -61,6 +67,7 @@ export function addSearch(program: Command, run: Run): void {
     )
     .action(async (path: string, queries: string | undefined, options: SearchOptions) => {
       const { output, rescore, rescoreFactor, force, idsOnly } = options
+      checkRecall(options)
       if (!rescore && rescoreFactor !== undefined) {
         throw new UsageError('--rescore-factor and --no-rescore do not go together')
       }
@@ -87,6 +94,7 @@ async function search(
     if (index instanceof FastIVF && (!options.rescore || options.rescoreFactor !== undefined)) {
       throw new UsageError(`${path} is a FastIVF, which stores the vectors themselves; leave out how to rescore`)
     }
+    if (options.recall !== undefined) await calibrated(index, k, context)
     const report: SearchReport = { index: path, queries: 0, k, seconds: 0, work: { vectors: 0, cells: 0, rescored: 0 } }
     const kept: SearchResult<Id>[] = []
     const lines = json || output !== undefined ? jsonLines : textLines
@@ -113,15 +121,30 @@ async function search(
 function searchOne(
   index: AnyIndex<Id>,
   queries: { data: ArrayLike<number>; dims: readonly number[] },
-  { k, nprobe, rescoreFactor, rescore }: SearchOptions,
+  { k, nprobe, recall, rescoreFactor, rescore }: SearchOptions,
   signal: AbortSignal,
 ): Promise<SearchResult<Id>> {
   return index.search(queries, {
     ...{ k, signal },
     ...(nprobe !== undefined && { nprobe }),
+    ...(recall !== undefined && { recall }),
     ...(rescoreFactor !== undefined && { rescoreFactor }),
     ...(!rescore && { rescore }),
   })
+}
+
+function checkRecall({ recall, nprobe, rescoreFactor, rescore }: SearchOptions): void {
+  if (recall === undefined) return
+  const other = nprobe ? '--nprobe' : rescoreFactor ? '--rescore-factor' : rescore ? undefined : '--no-rescore'
+  if (other) throw new UsageError(`--recall and ${other} both say how much is looked at; give one of them`)
+}
+
+/** An index that does not know yet how a recall is had learns it, if its cells are at hand. */
+async function calibrated(index: AnyIndex<Id>, k: number, { signal, progress, note }: Context): Promise<void> {
+  const known = index.calibration
+  if (known && k <= (known.rules.at(-1)?.k ?? 0)) return
+  note(`the file does not tell how a recall is had at k = ${k}: the index is calibrated here`)
+  await index.calibrate({ k, signal, onProgress: (step) => progress.update(step) })
 }
 
 function tell(report: SearchReport, { nq, work }: SearchResult<Id>, took: number): void {

@@ -4,13 +4,15 @@ import { FastIVF, runtime } from 'fast-ivf'
 import type { VectorBatch } from 'fast-ivf/formats'
 import type { Context } from '../context.js'
 import { type DataOptions, engineOptions, readData } from './data.js'
-import { type Measurement, measure, type Task } from './measure.js'
+import { type Measurement, measure, reachable, type Task } from './measure.js'
 import type { EvaluateReport } from './show.js'
+import type { Setting } from './sweep.js'
 
 /** What the command line says about a FastIVF. */
 export interface FastIVFSettings extends DataOptions {
   nlist?: number
   nprobe?: number[]
+  recall?: number[]
   ratioThreshold: number
   seed: number
   single: number
@@ -19,7 +21,7 @@ export interface FastIVFSettings extends DataOptions {
 /** Builds a FastIVF and searches it with each nprobe. */
 export async function evaluateFastIVF(options: FastIVFSettings, context: Context): Promise<EvaluateReport> {
   const { metric, k, seed, single: singles } = options
-  const { signal, progress } = context
+  const { signal, progress, note } = context
   const engine = engineOptions(options)
   const { base, queries, truth, sources } = await readData(options, context)
   const [rows, dim] = base.dims
@@ -30,21 +32,19 @@ export async function evaluateFastIVF(options: FastIVFSettings, context: Context
   try {
     const build = await timedTrain(index, base, context)
     const known = await truth()
-    const results: (Measurement & { nprobe: number })[] = []
     const { ratioThreshold } = index
+    const onProgress = (step: { phase: string; done: number; total: number }): void => progress.update(step)
+    const targets = options.recall
+      ? await reachable(index, options.recall, k, 'the index', { signal, note, onProgress })
+      : []
+    const settings: Setting[] = [...nprobes.map((nprobe) => ({ nprobe })), ...targets.map((target) => ({ target }))]
+    const results: (Measurement & Setting)[] = []
     let done = 0
     const task: Task = {
-      queries: Float32Array.from(queries.data),
-      dim,
-      truth: known,
-      k,
-      singles,
-      onSingle: () => progress.update({ phase: 'search', done: ++done, total: nprobes.length * singles }),
+      ...{ queries: Float32Array.from(queries.data), truth: known, k, ratioThreshold, singles, signal },
+      onSingle: () => progress.update({ phase: 'search', done: ++done, total: settings.length * singles }),
     }
-    for (const nprobe of nprobes) {
-      const ask = (asked: Float32Array) => index.search(asked, { k, nprobe, ratioThreshold, signal })
-      results.push({ nprobe, ...(await measure(task, ask)) })
-    }
+    for (const setting of settings) results.push({ ...setting, ...(await measure(index, task, setting)) })
     const { ids: _, ...source } = known
     return {
       ...sources,

@@ -1,5 +1,5 @@
-import { recall, recall1, type SearchResult } from 'fast-ivf'
-import { median, percentile } from '../statistics.js'
+import type { EvaluateOptions, InvertedFile } from 'fast-ivf'
+import type { Setting } from './sweep.js'
 import type { Truth } from './truth.js'
 
 /** What one way of searching gives. */
@@ -21,64 +21,49 @@ export interface Measurement {
 export interface Task {
   /** nq × dim */
   queries: Float32Array
-  dim: number
   truth: Truth
   k: number
+  ratioThreshold: number
   /** Queries to time alone, one after another. */
   singles: number
   onSingle(): void
+  signal: AbortSignal
 }
-
-/** A search with everything but its queries settled. */
-export type Ask = (queries: Float32Array) => Promise<SearchResult>
-
-const RUNS = 5
-const ENOUGH_MS = 1000
-const WARM_UP = 10 // queries before the first that counts
 
 /** Searches in one way: all queries at once, then one by one. */
-export async function measure(task: Task, ask: Ask): Promise<Measurement> {
-  const { queries, dim, truth, k } = task
-  const nq = queries.length / dim
-  const { ms, result } = await batch(queries, ask)
-  const times = await alone(task, ask, nq)
+export async function measure(
+  index: InvertedFile,
+  { queries, truth, k, ratioThreshold, singles, onSingle, signal }: Task,
+  { target, ...setting }: Setting,
+): Promise<Measurement> {
+  const how: EvaluateOptions = target === undefined ? { ratioThreshold, ...setting } : { recall: target }
+  const { recall, recall1, qps, latency, vectors, cells, rescored } = await index.evaluate(queries, {
+    ...{ truth, k, singles, signal, ...how },
+    onProgress: ({ phase }) => phase === 'evaluate' && onSingle(),
+  })
   return {
-    recall: recall(result, truth, k),
-    recall1: recall1(result, truth, k),
-    qps: (nq / ms) * 1000,
-    ...(times.length > 0 && {
-      singleMs: { p50: percentile(times, 0.5), p95: percentile(times, 0.95), p99: percentile(times, 0.99) },
-    }),
-    vectorsPerQuery: result.work.vectors / nq,
-    cellsPerQuery: result.work.cells / nq,
-    rescoredPerQuery: result.work.rescored / nq,
+    ...{ recall, recall1, qps, ...(singles > 0 && { singleMs: latency }) },
+    ...{ vectorsPerQuery: vectors, cellsPerQuery: cells, rescoredPerQuery: rescored },
   }
 }
 
-/** All queries at once, again until the time says something. */
-async function batch(queries: Float32Array, ask: Ask): Promise<{ ms: number; result: SearchResult }> {
-  const times: number[] = []
-  const start = performance.now()
-  for (;;) {
-    const from = performance.now()
-    const result = await ask(queries)
-    times.push(performance.now() - from)
-    if (times.length === RUNS || performance.now() - start > ENOUGH_MS) return { ms: median(times), result }
+/** Those of the recalls asked for that the index can have; learns how they are had. */
+export async function reachable(
+  index: InvertedFile,
+  targets: readonly number[],
+  k: number,
+  name: string,
+  {
+    signal,
+    note,
+    onProgress,
+  }: { signal: AbortSignal; note(text: string): void; onProgress: EvaluateOptions['onProgress'] },
+): Promise<number[]> {
+  const { rules } = await index.calibrate({ k, signal, onProgress })
+  const most = rules.at(-1)?.highest ?? 0
+  const left = targets.filter((target) => target > most)
+  if (left.length > 0) {
+    note(`${name} can have a recall of ${Math.floor(most * 1000) / 1000} at most: ${left.join(', ')} is left out`)
   }
-}
-
-/** Milliseconds of each query alone. */
-async function alone({ queries, dim, singles, onSingle }: Task, ask: Ask, nq: number): Promise<number[]> {
-  const times: number[] = []
-  const warmUp = Math.min(WARM_UP, singles)
-  for (let i = -warmUp; i < singles; i++) {
-    const at = ((i + nq) % nq) * dim
-    const query = queries.subarray(at, at + dim)
-    const from = performance.now()
-    await ask(query)
-    if (i < 0) continue
-    times.push(performance.now() - from)
-    onSingle()
-  }
-  return times
+  return targets.filter((target) => target <= most)
 }

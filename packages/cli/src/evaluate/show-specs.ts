@@ -1,7 +1,7 @@
 import { bytes, count, facts, seconds, table } from '../text.js'
 import { dataFacts, milliseconds, runtimeFact } from './show.js'
 import type { SpecMeasurement, SpecReport } from './specs.js'
-import { rescoringOf } from './sweep.js'
+import { rescoringOf, visitingOf } from './sweep.js'
 
 /** The report for people: what was built, a line for each setting, and which of them are worth having. */
 export function showSpecs(report: SpecReport): string {
@@ -62,13 +62,6 @@ function row(result: SpecMeasurement): string[] {
 }
 
 function short(result: SpecMeasurement): string[] {
-  const { spec, nprobe, recall, recall1, qps } = result
-  return [
-    spec,
-    nprobe === undefined ? '–' : String(nprobe),
-    rescoringOf(spec, result),
-    recall.toFixed(4),
-    recall1.toFixed(4),
-    count(qps),
-  ]
+  const { spec, recall, recall1, qps } = result
+  return [spec, visitingOf(result), rescoringOf(spec, result), recall.toFixed(4), recall1.toFixed(4), count(qps)]
 }

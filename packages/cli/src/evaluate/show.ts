@@ -1,6 +1,7 @@
 import type { Metric, RuntimeInfo } from 'fast-ivf'
 import { bytes, count, facts, seconds, table } from '../text.js'
 import type { Measurement } from './measure.js'
+import { type Setting, visitingOf } from './sweep.js'
 
 /** What `evaluate` found out. */
 export interface EvaluateReport {
@@ -13,7 +14,7 @@ export interface EvaluateReport {
   build: { trainSeconds: number; addSeconds: number }
   indexBytes: number
   bytesPerVector: number
-  results: (Measurement & { nprobe: number })[]
+  results: (Measurement & Setting)[]
 }
 
 type Fact = readonly [name: string, value: string]
@@ -74,9 +75,9 @@ export function milliseconds(times: Measurement['singleMs']): string[] {
 }
 
 function row(result: EvaluateReport['results'][number]): string[] {
-  const { nprobe, recall, recall1, qps, singleMs, vectorsPerQuery, cellsPerQuery } = result
+  const { recall, recall1, qps, singleMs, vectorsPerQuery, cellsPerQuery } = result
   return [
-    String(nprobe),
+    visitingOf(result),
     recall.toFixed(4),
     recall1.toFixed(4),
     count(qps),

@@ -4,7 +4,7 @@ import { IvfIndex, type Keep, type Metric, type RuntimeInfo, runtime } from 'fas
 import type { Context } from '../context.js'
 import { type Data, type DataOptions, engineOptions, readData } from './data.js'
 import { fastestAt, frontier } from './frontier.js'
-import { type Measurement, measure } from './measure.js'
+import { type Measurement, measure, reachable } from './measure.js'
 import { hasCodes, type Setting, type SweepOptions, settingsOf } from './sweep.js'
 import type { Truth } from './truth.js'
 
@@ -114,21 +114,17 @@ async function evaluateSpec(
     }
     const left = index.nlist > 1 ? options.nprobe?.filter((n) => n > index.nlist) : undefined
     if (left?.length) note(`${index.spec} has ${index.nlist} cells: nprobe ${left.join(', ')} is left out`)
-    const settings = settingsOf(index, options)
+    const { recall: asked } = options
+    const recall = asked && (await reachable(index, asked, k, index.spec, { signal, note, onProgress }))
+    const settings = settingsOf(index, { ...options, ...(recall && { recall }) })
     let done = 0
     const task = {
-      queries: Float32Array.from(data.queries.data),
-      dim: index.dim,
-      truth,
-      k,
-      singles,
+      ...{ queries: Float32Array.from(data.queries.data), truth, k, ratioThreshold, singles, signal },
       onSingle: () => progress.update({ phase: `${spec}: search`, done: ++done, total: settings.length * singles }),
     }
     const results: SpecMeasurement[] = []
     for (const setting of settings) {
-      const measured = await measure(task, (queries) =>
-        index.search(queries, { k, ratioThreshold, ...setting, signal }),
-      )
+      const measured = await measure(index, task, setting)
       results.push({ spec: index.spec, ...setting, ...measured, bytesPerVector: built.bytesPerVector })
     }
     return { built, results }
@@ -144,5 +140,5 @@ function build(
   long: { signal: AbortSignal; onProgress?: (step: { phase: string; done: number; total: number }) => void },
 ): Promise<IvfIndex> {
   const given = { spec, metric, seed, ...(keep && hasCodes(spec) && { keep }), ...engineOptions(options), ...long }
-  return IvfIndex.build(base, given)
+  return IvfIndex.build(base, { ...given, calibrate: false })
 }

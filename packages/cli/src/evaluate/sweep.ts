@@ -2,6 +2,8 @@
 
 /** What is settled for one line of the table. */
 export interface Setting {
+  /** The recall that is asked for, in place of all else. */
+  target?: number
   /** Absent where there are no cells to choose from. */
   nprobe?: number
   epsilon?: number
@@ -15,6 +17,8 @@ export interface SweepOptions {
   epsilon?: number[]
   rescoreFactor?: number[]
   rescore: boolean
+  /** Recalls to ask for. */
+  recall?: number[]
 }
 
 /** The library's own ε, told so that a line of the table can name it. */
@@ -22,15 +26,16 @@ export const DEFAULT_EPSILON = 1.9
 
 /**
  * Every nprobe with every ε, or every factor. ε is of scalar codes whose spec names no factor; vectors that are stored
- * exactly are never rescored.
+ * exactly are never rescored. Then every recall that is asked for.
  */
 export function settingsOf(
   index: { spec: string; nlist: number; keep: string },
-  { nprobe = [1, 4, 16, 64], epsilon = [DEFAULT_EPSILON], rescoreFactor, rescore }: SweepOptions,
+  { nprobe = [1, 4, 16, 64], epsilon = [DEFAULT_EPSILON], rescoreFactor, rescore, recall = [] }: SweepOptions,
 ): Setting[] {
   const cells = index.nlist > 1 ? nprobe.filter((n) => n <= index.nlist).map((n) => ({ nprobe: n })) : [{}]
   const ways = waysToRescore()
-  return cells.flatMap((cell) => ways.map((way) => ({ ...cell, ...way })))
+  const settings: Setting[] = cells.flatMap((cell) => ways.map((way) => ({ ...cell, ...way })))
+  return [...settings, ...recall.map((target) => ({ target }))]
 
   function waysToRescore(): Setting[] {
     if (!hasCodes(index.spec)) return [{}]
@@ -47,8 +52,15 @@ export function cellsOf(spec: string): number | undefined {
   return named === undefined ? undefined : Number(named)
 }
 
+/** Which cells a setting visits, in a few characters. */
+export function visitingOf({ nprobe, target }: Setting): string {
+  if (target !== undefined) return `≥ ${target}`
+  return nprobe === undefined ? '–' : String(nprobe)
+}
+
 /** How a setting rescores, in a few characters. */
-export function rescoringOf(spec: string, { epsilon, rescoreFactor, rescore }: Setting): string {
+export function rescoringOf(spec: string, { target, epsilon, rescoreFactor, rescore }: Setting): string {
+  if (target !== undefined && hasCodes(spec)) return 'as needed'
   if (rescore === false) return 'no'
   if (rescoreFactor !== undefined) return `× ${rescoreFactor}`
   if (epsilon !== undefined) return `ε ${epsilon}`

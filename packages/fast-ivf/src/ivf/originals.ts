@@ -75,6 +75,11 @@ export async function keepRows(
   )
 }
 
+/** Bytes of a vector that is kept in this form. */
+export function keptBytes(keep: Keep, dim: number): number {
+  return keep === 'none' ? 0 : FORMS[keep].rowBytes(dim)
+}
+
 /** Bytes of `count` rows. */
 export function originalsBytes(originals: Originals | undefined, count: number): number {
   return originals === undefined ? 0 : originals.rowBytes * count

@@ -46,7 +46,7 @@ export async function findProbes(
     const { rounding } = quantizer
     const unit = rounding ? engine.floats(units, 2 * nq).slice() : undefined
     const rounded = unit && Float32Array.from({ length: nq }, (_, q) => rounding * (unit[2 * q] as number) ** 2)
-    return { nq, nprobe, cells, distances, used, norms, rounded }
+    return { nq, nprobe, cells, distances, used, norms, lengths: projection?.centroids ? norms : lengths, rounded }
   }
 }
 

@@ -10,8 +10,10 @@ export interface Probes {
   distances: Float32Array
   /** nq: how many of its cells a query visits. */
   used: Uint32Array
-  /** nq: squared norms. */
+  /** nq: squared norms, as codes see the queries. */
   norms: Float32Array
+  /** nq: squared norms, as the queries are compared with centroids. */
+  lengths: Float32Array
   /** nq: what rounding each query adds to its squared length as far as errors go; undefined: nothing. */
   rounded: Float32Array | undefined
 }

@@ -108,7 +108,8 @@ export function choose(
     return nprobe < 0 ? nlist : nprobe + 1
   }
   for (const [i, level] of rules.levels.entries()) {
-    for (const variant of rules.variants) {
+    // That nothing was missed so far does not mean that nothing ever is: all is found where all is visited.
+    for (const variant of target < 1 ? rules.variants : []) {
       const { recall, deviation, vectors, cells } = variant.curve
       const [means, spreads] = [recall[i] as Float32Array, deviation[i] as Float32Array]
       const step = means.findIndex((mean, j) => sure(mean, spreads[j] as number))

@@ -31,7 +31,7 @@ export interface Curve {
   readonly cells: Float32Array
   /** Cells that must be chosen for a query, so that hardly one is missed. */
   readonly most: Float32Array
-  /** The recall that the table expects. */
+  /** The recall that a search expects by the table. */
   readonly told: Float32Array
   /** What the table expects beyond `most`, as a part of what it expects in cells before that are not visited. */
   readonly tail: Float32Array
@@ -76,29 +76,25 @@ export function followCurve(
   const farthest = Array.from({ length: steps }, () => new Uint32Array(ranks + 1))
   const own = { vectors: zeros(), cells: zeros(), told: zeros(), hits: kept.map(zeros) }
   const mass = new Float64Array(ranks)
-  let counted = 0
+  const queries: number[] = []
   for (let q = from; q < to; q++) {
     const neighbours = found.subarray(q * places, q * places + k)
     const wanted = neighbours.reduce((sum, rank) => sum + (rank === NONE ? 0 : 1), 0)
     if (wanted === 0) continue
-    counted++
-    nearnessOf(observed, metric, shapes, q, wave, { k, places }, z)
+    queries.push(q)
     for (const list of [own.vectors, own.cells, own.told, ...own.hits]) list.fill(0)
-    let all = 0
-    for (let rank = 0; rank < ranks; rank++) {
-      const share = shareAt(table, bins[rank] as number, z[rank] as number)
-      const enters = rank < first ? 0 : stepOf(share)
+    look(q, (rank, share, enters) => {
       entered[rank] = enters
-      all += share
       mass[rank] = (mass[rank] as number) + share
-      if (enters >= steps) continue
+      if (enters >= steps) return
       own.vectors[enters] = (own.vectors[enters] as number) + (sizes[cells[q * ranks + rank] as number] as number)
       own.cells[enters] = (own.cells[enters] as number) + 1
       own.told[enters] = (own.told[enters] as number) + share
       const far = farthest[enters] as Uint32Array
       far[rank] = (far[rank] as number) + 1
-    }
+    })
     for (const [i, rank] of neighbours.entries()) {
+      if (rank === NONE) continue
       const second = again[q * places + i] as number
       // It is met in whichever of its cells is visited first.
       const enters = Math.min(
@@ -110,16 +106,18 @@ export function followCurve(
         hits[enters] = (hits[enters] as number) + ((kept[level] as Uint8Array)[q * places + i] as number) / wanted
       }
     }
-    add(sums.vectors, own.vectors)
-    add(sums.cells, own.cells)
-    add(sums.told, own.told, all > 0 ? 1 / all : 0)
-    add(sums.inside, own.told)
+    addUp(own.vectors, (all, step) => add(sums.vectors, step, all))
+    addUp(own.cells, (all, step) => add(sums.cells, step, all))
+    addUp(own.told, (inside, step) => add(sums.inside, step, inside))
     for (const [level, hits] of own.hits.entries()) {
-      add(recall[level] as Float64Array, hits)
-      addSquares(squares[level] as Float64Array, hits)
+      addUp(hits, (all, step) => {
+        add(recall[level] as Float64Array, step, all)
+        add(squares[level] as Float64Array, step, all * all)
+      })
     }
   }
-  const mean = (list: Float64Array): Float32Array => Float32Array.from(list, (sum) => sum / Math.max(1, counted))
+  const counted = Math.max(1, queries.length)
+  const mean = (list: Float64Array): Float32Array => Float32Array.from(list, (sum) => sum / counted)
   const means = recall.map(mean)
   const most = mostOf(farthest)
   const total = (from: number, to: number): number => mass.subarray(from, to).reduce((sum, one) => sum + one, 0)
@@ -127,34 +125,52 @@ export function followCurve(
     const left = total(0, rank) - (sums.inside[step] as number)
     return left > 0 ? total(rank, ranks) / left : 0
   })
+  // As `decideCells` expects, which sees nothing beyond `most`: queries differ in what is there.
+  const upTo = new Float64Array(ranks + 1)
+  for (const q of queries) {
+    own.told.fill(0)
+    look(q, (rank, share, enters) => {
+      upTo[rank + 1] = (upTo[rank] as number) + share
+      if (enters < steps) add(own.told, enters, share)
+    })
+    addUp(own.told, (inside, step) => {
+      const outside = Math.max(0, (upTo[most[step] as number] as number) - inside)
+      if (inside > 0) add(sums.told, step, inside / (inside + outside * (1 + (tail[step] as number))))
+    })
+  }
   return {
     ...{ vectors: mean(sums.vectors), cells: mean(sums.cells), told: mean(sums.told), most, tail },
     recall: means,
     deviation: squares.map((list, level) =>
       Float32Array.from(list, (sum, i) =>
-        Math.sqrt(Math.max(0, sum / Math.max(1, counted) - ((means[level] as Float32Array)[i] as number) ** 2)),
+        Math.sqrt(Math.max(0, sum / counted - ((means[level] as Float32Array)[i] as number) ** 2)),
       ),
     ),
+  }
+
+  /** Tells what a query is expected to have in each cell, and the first threshold at which that is visited. */
+  function look(q: number, tell: (rank: number, share: number, enters: number) => void): void {
+    nearnessOf(observed, metric, shapes, q, wave, { k, places }, z)
+    for (let rank = 0; rank < ranks; rank++) {
+      const share = shareAt(table, bins[rank] as number, z[rank] as number)
+      tell(rank, share, rank < first ? 0 : stepOf(share))
+    }
   }
 }
 
 const zeros = (): Float64Array => new Float64Array(THRESHOLDS.length)
 
-/** Adds what has been gathered up to each threshold. */
-function add(sums: Float64Array, own: Float64Array, factor = 1): void {
+/** Tells what has been gathered up to each threshold. */
+function addUp(own: Float64Array, tell: (all: number, step: number) => void): void {
   let all = 0
-  for (let i = 0; i < own.length; i++) {
-    all += own[i] as number
-    sums[i] = (sums[i] as number) + all * factor
+  for (let step = 0; step < own.length; step++) {
+    all += own[step] as number
+    tell(all, step)
   }
 }
 
-function addSquares(sums: Float64Array, own: Float64Array): void {
-  let all = 0
-  for (let i = 0; i < own.length; i++) {
-    all += own[i] as number
-    sums[i] = (sums[i] as number) + all * all
-  }
+function add(sums: Float64Array, at: number, more: number): void {
+  sums[at] = (sums[at] as number) + more
 }
 
 /** Of each threshold: beyond which rank hardly a visited cell lies. */

@@ -8,7 +8,8 @@ export class Decide {
   distances: usize // nq × nprobe: bias − ⟨query, centroid⟩; out: moved with the cells
   nprobe: u32
   used: usize // nq: cells there are; out: cells to visit; 0 stays 0
-  norms: usize // nq squared norms of the queries
+  norms: usize // nq squared norms of the queries, as codes see them
+  lengths: usize // nq squared norms of the queries, as they are compared with centroids
   spreads: usize // per cell: mean squared distance of its vectors from its centroid
   centroids: usize // per cell: squared norm of its centroid
   bins: usize // nprobe bytes: the row of the table for each rank
@@ -22,6 +23,7 @@ export class Decide {
   tail: f32 // what is expected beyond nprobe, as a part of what is expected in cells that are not visited
   form: u32 // 0: l2, 1: cosine, 2: inner product
   whole: u32 // 1: distances in the heaps are whole squares (l2)
+  told: usize // out: nq × nprobe: the share that each chosen cell is expected to hold; 0: nobody asks
   expected: usize // out: nq: the recall that each query can expect; NaN where none is searched for
   scratch: usize // per lane: `wanted` floats
   scratchStride: u32
@@ -38,7 +40,7 @@ export function decideCells(record: usize, from: u32, to: u32, lane: u32): void 
       store<f32>(d.expected + at, NaN)
       continue
     }
-    const norm: f64 = load<f32>(d.norms + at)
+    const norm: f64 = load<f32>(d.norms + at), length: f64 = load<f32>(d.lengths + at)
     const found: f64 = nthOf(d.heaps + ((<usize>q * d.places) << 3), d.places, d.wanted, nearest)
     const limit: f64 = d.form == 0 && !d.whole ? max<f64>(0, norm + 2 * found) : found
     const cells = d.cells + ((<usize>q * d.nprobe) << 2)
@@ -49,7 +51,8 @@ export function decideCells(record: usize, from: u32, to: u32, lane: u32): void 
       const own = (<usize>rank) << 2
       const cell = load<u32>(cells + own)
       const distance = load<f32>(distances + own)
-      const share: f64 = shareOf(d, rank, nearness(d, cell, distance, norm, limit))
+      const share: f64 = shareOf(d, rank, nearness(d, cell, distance, length, limit))
+      if (d.told) store<f32>(d.told + ((<usize>q * d.nprobe + rank) << 2), <f32>share)
       if (rank >= d.wave && share < <f64>d.threshold) {
         outside += share
         continue

@@ -23,7 +23,7 @@ export interface Observed {
   readonly cells: Uint32Array
   /** nq × ranks: bias − ⟨query, centroid⟩ */
   readonly distances: Float32Array
-  /** nq: squared norms. */
+  /** nq: squared norms, as queries are compared with centroids. */
   readonly norms: Float32Array
   /** nq × truth.k: the rank of the cell of each true neighbour; `ranks`: farther away; NONE: there is no neighbour. */
   readonly found: Uint32Array
@@ -57,7 +57,7 @@ export async function observe(
       const probes = await findProbes(model, scratch, loaded, prepared, wanted, options.signal)
       cells.set(probes.cells, from * ranks)
       distances.set(probes.distances, from * ranks)
-      norms.set(probes.norms, from)
+      norms.set(probes.lengths, from)
     })
   }
   const shape = { nq, ranks, k, nlist: model.nlist }

@@ -2,12 +2,14 @@ import { IvfError } from '../errors.js'
 import type { Contents } from '../ivf/contents.js'
 import type { SearchSettings } from '../ivf/search.js'
 import { type Calibration, type Choice, choose, highest, rulesFor } from './calibration.js'
-import { ruleOf } from './rule.js'
+import { type RecallRule, ruleOf } from './rule.js'
 
 /** What a search that asks for a recall is to do, and what may be told of its recall when it is done. */
 export interface RecallPlan<S> {
   settings: S
   choice: Choice
+  /** What stops it, which the settings hold, too; undefined: it visits so many cells, or all. */
+  rule: RecallRule | undefined
   /** Recall of each query where no rule tells; undefined: a rule does, or nobody knows. */
   flat: number | undefined
 }
@@ -30,12 +32,12 @@ export function planRecall<S extends Omit<SearchSettings, 'confidence'>>(
   const base = { ...settings, ratioThreshold: 0, rescore }
   if (settings.filter || contents.stored) {
     const nprobe = choice.by ? Math.min(model.nlist, choice.by.fixed) : model.nlist
-    return { settings: { ...base, nprobe, rescore: leftOpen(rescore) }, choice, flat: undefined }
+    return { settings: { ...base, nprobe, rescore: leftOpen(rescore) }, choice, rule: undefined, flat: undefined }
   }
-  if (!choice.by) return { settings: { ...base, nprobe: model.nlist }, choice, flat: choice.recall }
+  if (!choice.by) return { settings: { ...base, nprobe: model.nlist }, choice, rule: undefined, flat: choice.recall }
   const shapes = { spreads, norms: model.norms }
   const rule = ruleOf(choice, { metric: model.metric, shapes, exact: rescore.kind === 'bound' })
-  return { settings: { ...base, nprobe: Math.min(model.nlist, rule.most), rule }, choice, flat: undefined }
+  return { settings: { ...base, nprobe: Math.min(model.nlist, rule.most), rule }, choice, rule, flat: undefined }
 }
 
 /** @throws IvfError as `planRecall` */
