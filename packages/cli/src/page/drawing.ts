@@ -46,6 +46,7 @@ export function draw(width: number, height: number, options: Plot.PlotOptions): 
   const svg = Plot.plot({ document, ...shared, width, height, style, color, ...options })
   return svg.outerHTML
     .replace(/<style>[\s\S]*?<\/style>/g, '')
+    .replace(/ xmlns(:\w+)?="[^"]*"/g, '') // HTML needs none, and so no address is on a page
     .replace(/="[^"]*"/g, (attribute) => attribute.replace(/\d+\.\d{3,}/g, (digits) => String(+(+digits).toFixed(2))))
 }
 

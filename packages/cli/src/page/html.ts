@@ -14,7 +14,7 @@ export function pageOf(title: string, where: string, parts: readonly string[]): 
     `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>`,
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     '<meta name="color-scheme" content="light dark">',
-    `<style>${STYLE}</style></head><body>\n<h1>${escaped(title)}</h1>\n<p class="machine">${escaped(where)}</p>`,
+    `<style>${STYLE}</style></head><body>\n<h1>${escaped(title)}</h1>\n<p class="machine">${placed(where)}</p>`,
     ...parts,
     '</body></html>\n',
   ].join('\n')
@@ -57,6 +57,12 @@ export function figureOf({ panels, keys = [] }: Picture, caption: string): strin
   ].join('')
 }
 
+/** Lines break between its parts only. */
+function placed(where: string): string {
+  const parts = where.split(' · ').map((part) => `<span>${escaped(part)}</span>`)
+  return parts.join(' · ')
+}
+
 function marked(text: string): string {
   return escaped(text.trim().replace(/\s+/g, ' ')).replace(/`([^`]+)`/g, '<code>$1</code>')
 }
@@ -73,15 +79,15 @@ const STYLE = `
 body { max-width: 920px; margin: 2.5rem auto; padding: 0 1rem; color: var(--text); background: var(--ground);
   font: 16px/1.55 system-ui, sans-serif }
 h1 { font-size: 1.7rem; line-height: 1.25; margin-bottom: .3rem } h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem }
-.machine { color: var(--quiet); font-size: .85rem; margin-top: 0 }
+.machine { color: var(--quiet); font-size: .85rem; margin-top: 0 } .machine span { white-space: nowrap }
 code, pre { font: .87em ui-monospace, monospace } code { background: var(--raised); padding: .1em .3em; border-radius: 3px }
 pre { font-size: 12px; background: var(--raised); padding: .9rem 1rem; overflow-x: auto; border-radius: 6px; line-height: 1.45 }
 summary { color: var(--quiet); font-size: .85rem; cursor: pointer }
 .wide { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0; font-size: .88rem }
 th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
 th:first-child, td:first-child { text-align: left; padding-left: 0 } th { border-bottom-color: var(--quiet) }
-figure { margin: 1.4rem 0 } figcaption { color: var(--quiet); font-size: .88rem }
-.panels { display: flex; flex-wrap: wrap } .panels svg { max-width: 100%; height: auto; display: block }
+figure { margin: 1.4rem 0 } figcaption { color: var(--quiet); font-size: .88rem; margin-top: .35rem }
+.panels { display: flex; flex-wrap: wrap; row-gap: .6rem } .panels svg { max-width: 100%; height: auto; display: block }
 .keys { font-size: .88rem; margin-bottom: .3rem } .key { margin-right: 1.3rem; white-space: nowrap }
 .key i { display: inline-block; width: 1.2em; margin-right: .45em; border-top: 3px solid; vertical-align: middle }
 .key i.dashed { border-top-style: dashed; border-top-width: 2px }

@@ -61,7 +61,7 @@ export function scatters(
       y: { domain, ticks: 6, label: i === 0 ? '↑ score of the answer' : null },
       marks: [
         frameMark(),
-        Plot.dot(points, { x: '0', y: '1', r: 1.4, fill: () => color, fillOpacity: 0.4 }),
+        Plot.dot(points, { x: '0', y: '1', r: 1.4, fill: () => color, fillOpacity: 0.55 }),
         diagonalMark(domain),
         titleMark(title),
       ],

@@ -1,6 +1,7 @@
 /** Pictures of recall: against speed, and of what was asked for against what was had. */
 
 import * as Plot from '@observablehq/plot'
+import { frontier } from '../evaluate/frontier.js'
 import { diagonalMark, draw, frameMark, type Key, keysOf, type Picture, titleMark, WIDTH } from './drawing.js'
 
 /** A line of settings. */
@@ -35,20 +36,20 @@ const ASIDE = [
 
 /**
  * The same over a stretched scale of recall, on which .9, .99 and .999 are equally far apart; for many lines, without
- * labels. Settings that find less than half are left out.
+ * labels. Settings that another of the line beats in both are left out, and those that find less than half.
  */
 export function speedCurves(series: readonly Curve[], k: number): Picture {
   const points = series.flatMap(({ points, ...key }, line) =>
-    points
+    frontier(points)
       .filter(({ recall }) => recall >= 0.5)
-      .sort((a, b) => a.recall - b.recall)
       .map(({ recall, qps }) => ({ x: stretch(recall), qps, ...key, line })),
   )
   const [ours, others] = [points.filter(({ dashed }) => !dashed), points.filter(({ dashed }) => dashed)]
+  const domain = [stretch(leastOf(points.map(({ x }) => x))), stretch(1)] as const
   const line = { x: 'x', y: 'qps', z: 'line', stroke: 'color' }
   const panel = draw(WIDTH, 460, {
     inset: 10,
-    x: { ...STRETCHED, domain: [stretch(leastOf(points.map(({ x }) => x))), stretch(1)], label: `recall@${k} →` },
+    x: { ...stretchedWithin(domain), label: `recall@${k} →` },
     y: { type: 'log', label: '↑ queries per second, all in one batch (log)', tickFormat: '~s', ticks: 5 },
     marks: [
       frameMark(),
@@ -76,7 +77,7 @@ export interface AskedCurve extends Key {
 /** A panel per index: dots are what was had, bars what was promised, from the lower bound to the mean. */
 export function askedPanels(series: readonly AskedCurve[], k: number): Picture {
   const all = series.flatMap(({ points }) => points.flatMap((one) => [one.asked, one.delivered, one.lower]))
-  const domain: [number, number] = [stretch(Math.max(0.5, Math.min(...all) - 0.03)), stretch(1)]
+  const domain = [stretch(Math.min(...all)) - 0.08, stretch(Math.max(...all)) + 0.08] as const
   const panels = series.map(({ name, color, points }, i) => {
     const placed = points.map(({ asked, delivered, certified, lower }) => ({
       x: stretch(asked),
@@ -85,8 +86,8 @@ export function askedPanels(series: readonly AskedCurve[], k: number): Picture {
       to: stretch(certified),
     }))
     return draw(WIDTH / 3, WIDTH / 3, {
-      x: { ...STRETCHED, domain, label: `recall@${k} asked for →` },
-      y: { ...STRETCHED, domain, label: i % 3 === 0 ? '↑ delivered' : null },
+      x: { ...stretchedWithin(domain), label: `recall@${k} asked for →` },
+      y: { ...stretchedWithin(domain), label: i % 3 === 0 ? '↑ delivered' : null },
       marks: [
         frameMark(),
         diagonalMark(domain),
@@ -109,10 +110,11 @@ function stretch(recall: number): number {
 }
 
 /** An axis of such numbers that tells the recalls. */
-const STRETCHED = {
-  ticks: TICKS.map(stretch),
-  tickFormat: (at: number): string => String(Number((1 - 10 ** -at).toFixed(4))).replace(/^0/, ''),
-} as const
+function stretchedWithin([from, to]: readonly [number, number]): Plot.ScaleOptions {
+  const ticks = TICKS.map(stretch).filter((at) => at >= from && at <= to)
+  const tickFormat = (at: number): string => String(Number((1 - 10 ** -at).toFixed(4))).replace(/^0/, '')
+  return { domain: [from, to], ticks, tickFormat }
+}
 
 /** The recall where a stretched scale begins: a little before its first point. */
 function leastOf(stretched: readonly number[]): number {

@@ -18,7 +18,7 @@ export interface PeerFigures {
   points: { nprobe?: number; recall: number; recall1: number; qps: number }[]
 }
 
-/** What was found out about faiss; `why` it is not there. */
+/** What was found out about faiss; `why` it, or one of its indexes, is not there. */
 export interface FaissFigures {
   version?: string
   why?: string
@@ -27,16 +27,11 @@ export interface FaissFigures {
 
 interface Told {
   version: string
-  indexes: {
-    spec: string
-    factor: number
-    build: number
-    bytes: number
-    peakBytes?: number
-    cellSizes?: number[]
-    points: { nprobe: number | null; seconds: number; ids: string }[]
-  }[]
-  absent: { spec: string; why: string }[]
+  build: number
+  bytes: number
+  peakBytes?: number | null
+  cellSizes?: number[]
+  points: { nprobe: number | null; seconds: number; ids: string }[]
 }
 
 /** Cells it visits at most: it is there to be compared with, not to be explored. */
@@ -51,45 +46,51 @@ export async function measureFaiss(
 ): Promise<FaissFigures> {
   const command = await pythonWith('faiss')
   if (!command) return { why: 'no python3 here can import faiss and numpy', indexes: [] }
-  progress.update({ phase: 'faiss', done: 0, total: 1 })
   const { dim, metric, k, base, queries } = files
   const subvectors = divisorOf(dim, Math.min(64, Math.ceil(dim / 4)))
   const specs: [spec: string, factor: number][] = [[`IVF${nlist},Flat`, 0]]
   if (subvectors % 2 === 0) specs.push([`IVF${nlist},PQ${subvectors}x4fs,RFlat`, 16])
   specs.push(['Flat', 0])
   const lanes = threads ?? (await runtime()).threads
-  const options = { dim, metric, k, base, queries, nlist, specs, most: MOST, threads: lanes }
+  const options = { dim, metric, k, base, queries, nlist, most: MOST, threads: lanes }
   const script = new URL('../../peers/faiss_sweep.py', import.meta.url)
-  try {
-    return await askPython<Told, FaissFigures>(command, script, { arrays: {}, ...options }, figuresOf, { signal })
-  } catch (error) {
-    signal.throwIfAborted()
-    return { why: `it failed: ${lastLine(error)}`, indexes: [] }
+  const indexes: PeerFigures[] = []
+  const failed: string[] = []
+  let version: string | undefined
+  for (const [done, [spec, factor]] of specs.entries()) {
+    progress.update({ phase: 'faiss', done, total: specs.length })
+    const told = { arrays: {}, ...options, spec, factor }
+    try {
+      const { found, ...about } = await askPython<Told, Found>(command, script, told, figuresOf, { signal })
+      const name = `faiss ${spec}${factor ? ` × ${factor}` : ''}`
+      indexes.push({ name, ...found })
+      version = about.version
+    } catch (error) {
+      signal.throwIfAborted()
+      failed.push(`${spec} failed (${lastLine(error)})`)
+    }
   }
+  return { ...(version && { version }), ...(failed.length > 0 && { why: failed.join(', ') }), indexes }
 
   async function figuresOf(
-    { version, indexes, absent }: Told,
+    { version, build, bytes, peakBytes, cellSizes, points }: Told,
     read: (name: string) => Promise<ArrayBuffer>,
-  ): Promise<FaissFigures> {
-    const out: PeerFigures[] = []
-    for (const { spec, factor, build, bytes, peakBytes, cellSizes, points } of indexes) {
-      const judged: PeerFigures['points'] = []
-      for (const { nprobe, seconds, ids } of points) {
-        const found = { ids: new Float64Array(await read(ids)), k }
-        const qps = found.ids.length / k / seconds
-        const recalls = { recall: recall(found, truth, k), recall1: recall1(found, truth, k) }
-        judged.push({ ...(nprobe !== null && { nprobe }), ...recalls, qps })
-      }
-      out.push({
-        name: `faiss ${spec}${factor ? ` × ${factor}` : ''}`,
-        ...{ buildSeconds: build, indexBytes: bytes, points: judged },
-        ...(peakBytes !== undefined && { peakBytes }),
-        ...(cellSizes && { cellSizes }),
-      })
+  ): Promise<Found> {
+    const judged: PeerFigures['points'] = []
+    for (const { nprobe, seconds, ids } of points) {
+      const answers = { ids: new Float64Array(await read(ids)), k }
+      const qps = answers.ids.length / k / seconds
+      const recalls = { recall: recall(answers, truth, k), recall1: recall1(answers, truth, k) }
+      judged.push({ ...(nprobe !== null && { nprobe }), ...recalls, qps })
     }
-    const why = absent.map(({ spec, why }) => `${spec}: ${why}`).join('; ')
-    return { version, ...(why && { why }), indexes: out }
+    const optional = { ...(typeof peakBytes === 'number' && { peakBytes }), ...(cellSizes && { cellSizes }) }
+    return { version, found: { buildSeconds: build, indexBytes: bytes, points: judged, ...optional } }
   }
+}
+
+interface Found {
+  version: string
+  found: Omit<PeerFigures, 'name'>
 }
 
 /** What Python says at last, without paths. */

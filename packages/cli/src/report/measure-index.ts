@@ -1,14 +1,14 @@
 /** How good is an index of one spec, what does it cost, and does it keep its promises? */
 
 import { IvfIndex, type Progress, recall as recallOf } from 'fast-ivf'
-import { type Ask, type Measurement, measure } from '../evaluate/measure.js'
 import type { IndexTask, Loaded } from './child.js'
+import { type Measured, measureInTurns } from './measure-setting.js'
 
 /** A setting, and what it does; `nprobe` is absent where there are no cells to choose from. */
-export type Point = Measurement & { nprobe?: number }
+export type Point = Measured & { nprobe?: number }
 
 /** What asking for a recall gives. */
-export interface Asked extends Omit<Measurement, 'recall' | 'recall1'> {
+export interface Asked extends Omit<Measured, 'recall' | 'recall1'> {
   /** Recall asked for, and recall of queries that had no part in calibrating. */
   target: number
   delivered: number
@@ -45,17 +45,16 @@ export interface IndexFigures {
   asked: Asked[]
 }
 
-/** Queries that are timed alone, per setting. */
-const SINGLES = 60
 /** More cells are not tried when they find less than this more, or when a batch takes so many seconds. */
 const [LITTLE, SLOW] = [0.0005, 6]
 
 /** Builds, calibrates and searches. The process should do nothing else: its memory is measured. */
 export async function measureIndex(
   { spec, keep, seed, targets, metric, k, ...engine }: IndexTask,
-  { base, queries, truth, dim }: Loaded,
+  loaded: Loaded,
   onProgress: (step: Progress) => void,
 ): Promise<IndexFigures> {
+  const { base, queries, truth, dim } = loaded
   const before = process.memoryUsage.rss()
   const changes: number[] = []
   const note = noteChanges(changes)
@@ -71,14 +70,16 @@ export async function measureIndex(
   const [, calibrateSeconds] = await timed(async () => index.calibration ?? index.calibrate({ k, onProgress }))
   // resourceUsage tells KiB
   const peakBytes = Math.max(0, process.resourceUsage().maxRSS * 1024 - before)
-  const task = { queries, dim, truth: { ...truth, source: 'file', seconds: 0 } as const, k, singles: SINGLES }
   const total = 1 + Math.ceil(Math.log2(index.nlist)) + targets.length
   let done = 0
   const tell = (): void => onProgress({ phase: 'search', done: Math.min(done++, total), total })
-  const ask = (how: Parameters<typeof index.search>[1]): Promise<Measurement> => {
+  const ask = (...ways: NonNullable<Parameters<typeof index.search>[1]>[]): Promise<Measured[]> => {
     tell()
-    const search: Ask = (some) => index.search(some, { k, ...how })
-    return measure({ ...task, onSingle: () => {} }, search)
+    return measureInTurns(
+      loaded,
+      k,
+      ways.map((how) => (some) => index.search(some, { k, ...how })),
+    )
   }
   const points = await sweep()
   const report = index.calibration?.rules.find((rule) => rule.k >= k)
@@ -94,33 +95,35 @@ export async function measureIndex(
 
   /** One, two, four … cells. */
   async function sweep(): Promise<Point[]> {
-    if (index.nlist === 1) return [await ask({})]
+    if (index.nlist === 1) return ask({})
     const points: Point[] = []
     for (let nprobe = 1; nprobe <= index.nlist; nprobe *= 2) {
-      const point = { nprobe, ...(await ask({ nprobe })) }
+      const [found] = await ask({ nprobe })
+      const point = { nprobe, ...(found as Measured) }
       const last = points.at(-1)
       points.push(point)
-      const found = point.recall > 0.5 && last !== undefined && point.recall - last.recall < LITTLE
-      if (found || queries.length / dim / point.qps > SLOW) break
+      const whole = point.recall > 0.5 && last !== undefined && point.recall - last.recall < LITTLE
+      if (whole || queries.length / dim / point.qps > SLOW) break
     }
     return points
   }
 
   async function askFor(target: number): Promise<Asked> {
-    const { recallEstimate } = await index.search(queries, { k, recall: target })
-    const { recall, recall1: _, ...cost } = await ask({ recall: target })
+    const found = await index.search(queries, { k, recall: target })
+    const nprobe = await leastNprobe(recallOf(found, truth, k))
+    const [asked, fixed] = await ask({ recall: target }, ...(nprobe === undefined ? [] : [{ nprobe }]))
+    const { recall, recall1: _, ...cost } = asked as Measured
     const promised = report?.targets.find((one) => one.target === target)
-    const fixed = await leastNprobe(recall)
     return {
-      ...{ target, delivered: recall, ...cost, estimate: meanOf(recallEstimate ?? []) },
+      ...{ target, delivered: recall, ...cost, estimate: meanOf(found.recallEstimate ?? []) },
       ...(promised && { certified: promised.recall, lower: promised.lower }),
       whole: promised?.whole ?? cost.vectorsPerQuery >= index.size,
-      ...(fixed && { fixed }),
+      ...(fixed && nprobe !== undefined && { fixed: { nprobe, ...fixed } }),
     }
   }
 
   /** More cells never find less, but for chance among equals: the range is halved until one is left. */
-  async function leastNprobe(recall: number): Promise<Point | undefined> {
+  async function leastNprobe(recall: number): Promise<number | undefined> {
     const reached = points.find((point) => point.recall >= recall)?.nprobe
     if (reached === undefined) return undefined
     let [low, high] = [Math.floor(reached / 2) + 1, reached]
@@ -130,7 +133,7 @@ export async function measureIndex(
       if (recallOf(found, truth, k) >= recall) high = nprobe
       else low = nprobe + 1
     }
-    return { nprobe: low, ...(await ask({ nprobe: low })) }
+    return low
   }
 }
 

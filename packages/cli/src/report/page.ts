@@ -7,6 +7,7 @@ import { placeLine } from '../page/place.js'
 import { askedPanels, speedCurves } from '../page/recall-pictures.js'
 import { bytes, count, seconds } from '../text.js'
 import type { IndexFigures } from './measure-index.js'
+import { opening } from './opening.js'
 import type { Report } from './run.js'
 import { askedTable, bestTable, buildTable, pointsTable } from './tables.js'
 
@@ -29,27 +30,6 @@ export function pageFor(report: Report): string {
   return pageOf(title, placeLine(place), parts)
 }
 
-function opening({ set, place, faiss }: Report): string[] {
-  const busy = place.load / place.cores
-  const others =
-    busy > 0.5
-      ? ` When the run began, ${place.load.toFixed(1)} processes wanted to run on ${place.cores} cores: times are worse than they could be.`
-      : ''
-  const peers = faiss?.version
-    ? ` faiss ${faiss.version} was asked the same, on as many threads.`
-    : faiss
-      ? ` faiss is not compared: ${faiss.why}.`
-      : ''
-  return [
-    paragraphOf(
-      `Nearness is ${NEARNESS[set.metric]}; for each query the ${set.k} nearest are wanted, and recall@${set.k} is the ` +
-        `share of them that is found. ${set.how}. Each index was measured in a process of its own.${peers}${others}`,
-    ),
-  ]
-}
-
-const NEARNESS = { cosine: 'the cosine', ip: 'the inner product', l2: 'the squared distance' } as const
-
 function speed(report: Report): string[] {
   const { indexes, faiss, set } = report
   const ours = indexes.map(({ spec, points }, i) => ({ name: spec, color: colorOf(i), points }))
@@ -58,8 +38,9 @@ function speed(report: Report): string[] {
     headingOf('Recall against speed'),
     figureOf(
       speedCurves([...ours, ...theirs], set.k),
-      `A point is a setting: one, two, four … cells visited. Up is faster, right finds more; the scale of recall is
-       stretched towards 1. All queries were asked in one batch${theirs.length > 0 ? '; dashed lines are of others' : ''}.`,
+      `A point is a setting (one, two, four … cells visited) that no other of its index beats in both. Up is faster,
+       right finds more; the scale of recall is stretched towards 1. All queries were asked in one batch, and the best time
+       of some repeats counts${theirs.length > 0 ? '; dashed lines are of others' : ''}.`,
     ),
     paragraphOf(`The fastest setting measured that reaches a recall, nothing interpolated:`),
     tableOf(bestTable(report)),
@@ -91,8 +72,8 @@ function recall(report: Report): string[] {
     ),
     tableOf(askedTable(indexes)),
     paragraphOf(
-      `On the right, the least \`nprobe\` for all queries alike that finds as much, found out with the truth at hand,
-       and what it costs.`,
+      `Vectors: how many are scored per query. On the right, the least \`nprobe\` for all queries alike that finds as
+       much, found out with the truth at hand, and what it costs.`,
     ),
   ]
 }

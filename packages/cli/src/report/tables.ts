@@ -13,7 +13,7 @@ export const RECALLS: readonly number[] = [0.9, 0.95, 0.99]
 export function bestTable({ indexes, faiss, set: { k } }: Report): Table {
   const all = [...indexes.map(({ spec, points }) => ({ name: spec, points })), ...(faiss?.indexes ?? [])]
   return {
-    head: ['QPS', ...RECALLS.map((recall) => `recall@${k} ≥ ${share(recall)}`)],
+    head: ['QPS', ...RECALLS.map((recall) => `recall@${k} ≥ ${target(recall)}`)],
     rows: all.map(({ name, points }) => [
       name,
       ...RECALLS.map((recall) => {
@@ -28,10 +28,28 @@ export function bestTable({ indexes, faiss, set: { k } }: Report): Table {
 /** What was asked for and had, beside an nprobe for all queries alike that finds as much. */
 export function askedTable(indexes: readonly IndexFigures[]): Table {
   return {
-    head: ['spec', 'asked', 'delivered', 'promised', 'vectors/query', 'QPS', 'nprobe', 'vectors/query', 'QPS'],
+    head: [
+      'spec',
+      'asked',
+      'delivered',
+      'promised',
+      'at least',
+      'vectors',
+      'QPS',
+      'fixed nprobe',
+      'its vectors',
+      'its QPS',
+    ],
     rows: indexes.flatMap(({ spec, asked }) =>
       asked.map((one) => [
-        ...[spec, share(one.target), share(one.delivered), promise(one), count(one.vectorsPerQuery), count(one.qps)],
+        ...[
+          spec,
+          target(one.target),
+          share(one.delivered),
+          ...promise(one),
+          count(one.vectorsPerQuery),
+          count(one.qps),
+        ],
         ...fixedCells(one),
       ]),
     ),
@@ -77,7 +95,7 @@ export function pointsTable({ indexes, faiss, set: { k } }: Report): Table[] {
     rows: indexes.flatMap(({ spec, points }) =>
       points.map((one) => [
         ...[spec, one.nprobe === undefined ? '–' : String(one.nprobe), fine(one.recall), fine(one.recall1)],
-        ...[count(one.qps), milliseconds(one.singleMs?.p50), milliseconds(one.singleMs?.p99)],
+        ...[count(one.qps), one.alone.p50.toFixed(3), one.alone.p99.toFixed(3)],
         ...[count(one.vectorsPerQuery), count(one.rescoredPerQuery)],
       ]),
     ),
@@ -95,20 +113,20 @@ export function pointsTable({ indexes, faiss, set: { k } }: Report): Table[] {
 }
 
 /** The mean that calibration promised, and its lower bound. */
-function promise({ certified, lower }: Asked): string {
-  return certified === undefined || lower === undefined ? '–' : `${share(certified)} ≥ ${share(lower)}`
+function promise({ certified, lower }: Asked): string[] {
+  return [certified, lower].map((recall) => (recall === undefined ? '–' : share(recall)))
 }
 
-/** .95, .987: a recall in three digits at most. */
+/** .987: a recall that was measured. */
 export function share(recall: number): string {
-  const text = recall.toFixed(3).replace(/^0/, '')
-  return text.replace(/(\.\d\d)0$/, '$1')
+  return recall.toFixed(3).replace(/^0/, '')
+}
+
+/** .95, .999: one that was asked for. */
+export function target(recall: number): string {
+  return recall === 1 ? '1' : String(recall).padEnd(4, '0').slice(1)
 }
 
 function fine(recall: number): string {
   return recall.toFixed(4)
-}
-
-function milliseconds(value: number | undefined): string {
-  return value === undefined ? '–' : value.toFixed(3)
 }
