@@ -9,7 +9,7 @@ const at = folder()
 const files = [at('base.fbin'), at('queries.npy')]
 const small = ['--k', String(K), '--recall', '0.9', '--threads', '0', '--metric', 'l2']
 const alone = ['--peers', 'none']
-const specs = ['--spec', 'IVF8,Flat', 'IVF8,SQ4']
+const specs = ['--spec', 'IVF4,Flat', 'IVF4,SQ4']
 
 beforeAll(async () => {
   const [base, queries] = [clumps(ROWS, DIM, 3), clumps(QUERIES, DIM, 4)]
@@ -28,7 +28,7 @@ test('a page has every picture and the numbers of its run, which --json tells, a
   const page = readFileSync(out, 'utf8')
   expect(report.page).toEqual({ path: out, bytes: Buffer.byteLength(page) })
   expect(report.set).toMatchObject({ name: 'base.fbin', count: ROWS, dim: DIM, queries: QUERIES, metric: 'l2', k: K })
-  expect(report.indexes.map((index: { spec: string }) => index.spec)).toEqual(['IVF8,Flat', 'IVF8,SQ4'])
+  expect(report.indexes.map((index: { spec: string }) => index.spec)).toEqual(['IVF4,Flat', 'IVF4,SQ4'])
   for (const { spec, points, asked, cellSizes, convergence, bytesPerVector, peakBytes } of report.indexes) {
     expect(points.map((point: { nprobe: number }) => point.nprobe)[0]).toBe(1)
     expect(points.at(-1).recall).toBeGreaterThan(0.95)

@@ -104,13 +104,17 @@ const TICKS = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999]
 /** What a scale ends with: recalls of 1 have no logarithm of what is missing. */
 const MOST = 0.9995
 
-/** Recall with the end stretched. */
-function stretch(recall: number): number {
+/** Recall with the end stretched: .9, .99 and .999 are equally far apart. */
+export function stretch(recall: number): number {
   return -Math.log10(1 - Math.min(recall, MOST))
 }
 
 /** An axis of such numbers that tells the recalls. */
-function stretchedWithin([from, to]: readonly [number, number]): Plot.ScaleOptions {
+export function stretchedWithin([from, to]: readonly [from: number, to: number]): {
+  domain: [number, number]
+  ticks: number[]
+  tickFormat: (at: number) => string
+} {
   const ticks = TICKS.map(stretch).filter((at) => at >= from && at <= to)
   const tickFormat = (at: number): string => String(Number((1 - 10 ** -at).toFixed(4))).replace(/^0/, '')
   return { domain: [from, to], ticks, tickFormat }

@@ -3,10 +3,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { IvfIndex, type Keep } from 'fast-ivf'
+import { IvfError, IvfIndex, type Keep } from 'fast-ivf'
 import type { Context } from '../context.js'
 import { engineOptions } from '../evaluate/data.js'
-import { hasCodes } from '../evaluate/sweep.js'
+import { cellsOf, hasCodes } from '../evaluate/sweep.js'
 import { type Place, placeOf } from '../page/place.js'
 import { askChild } from './ask-child.js'
 import { type SetFigures, type SetOptions, writeSet } from './data.js'
@@ -81,6 +81,11 @@ async function refuseBadSpec(
   base: Float32Array,
   dim: number,
 ): Promise<void> {
+  const rows = base.length / dim
+  const cells = cellsOf(spec) ?? 1
+  if (cells > rows) {
+    throw new IvfError('ERR_TOO_FEW', `${rows} vectors cannot make ${cells} cells; name fewer in ${spec}`)
+  }
   const signal = AbortSignal.abort()
   const given = { spec, metric, dim, threads: 0, signal, ...(keep && hasCodes(spec) && { keep }) }
   const index = await IvfIndex.build(base, given).catch((error: unknown) => {
