@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { exactSearch } from 'fast-ivf'
 import { beforeAll, expect, test } from 'vitest'
+import { noteChanges } from '../src/report/measure-index.js'
+import { defaultSpecs } from '../src/report/specs.js'
 import { count } from '../src/text.js'
 import { clumps, folder, json, run, runWith, write } from './harness.js'
 
@@ -130,4 +132,24 @@ test('an abort ends it with exit code 130, and nothing is written', async () => 
   const { code, err } = await runWith({ signal: aborting.signal }, ...args)
   expect([code, err]).toEqual([130, 'fast-ivf: interrupted\n'])
   expect(() => readFileSync(at('new.html'))).toThrow('ENOENT')
+})
+
+test('without --spec the cells are a power of two near 4 √n, and subvectors divide the dim', () => {
+  expect(defaultSpecs(50_000, 96)).toEqual([
+    ...['IVF1024,Flat', 'IVF1024,SQ8', 'IVF1024,SQ4', 'IVF1024,SQ1', 'IVF1024,PQ24x4,R16'],
+  ])
+  expect(defaultSpecs(290_000, 256)).toContain('IVF2048,PQ64x4,R16')
+  expect(defaultSpecs(100, 3)).toEqual(['IVF32,Flat', 'IVF32,SQ8', 'IVF32,SQ4', 'IVF32,SQ1'])
+  expect(defaultSpecs(3, 1)[0]).toBe('IVF2,Flat')
+})
+
+test('of several k-means one after another the first is followed: that of the cells', () => {
+  const changes: number[] = []
+  const note = noteChanges(changes)
+  const steps = (deltas: number[]): void =>
+    deltas.forEach((delta, i) => note({ phase: 'train', done: i + 1, total: deltas.length, delta }))
+  steps([1, 0.5, 0.2])
+  note({ phase: 'assign', done: 1, total: 2 })
+  steps([0.9, 0.8, 0.7, 0.6, 0.5])
+  expect(changes).toEqual([1, 0.5, 0.2])
 })

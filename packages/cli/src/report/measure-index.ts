@@ -34,7 +34,7 @@ export interface IndexFigures {
   bytesPerVector: number
   /** What the process held at most until the index was calibrated, less what it held before building. */
   peakBytes: number
-  /** How much the mean distance from the centroids changed at each step of k-means, from the second on. */
+  /** How much the mean distance from the centroids changed at each step of k-means; 0 at the first, as there is none before. */
   convergence: number[]
   /** nlist */
   cellSizes: number[]
@@ -67,7 +67,9 @@ export async function measureIndex(
       },
     }),
   )
-  const [, calibrateSeconds] = await timed(async () => index.calibration ?? index.calibrate({ k, onProgress }))
+  const [, calibrateSeconds] = await timed(async () => {
+    if (!index.calibration?.rules.some((rule) => rule.k === k)) await index.calibrate({ k, onProgress })
+  })
   // resourceUsage tells KiB
   const peakBytes = Math.max(0, process.resourceUsage().maxRSS * 1024 - before)
   const total = 1 + Math.ceil(Math.log2(index.nlist)) + targets.length
@@ -82,13 +84,19 @@ export async function measureIndex(
     )
   }
   const points = await sweep()
-  const report = index.calibration?.rules.find((rule) => rule.k >= k)
+  const report = index.calibration?.rules.find((rule) => rule.k === k)
   const asked: Asked[] = []
   for (const target of targets.filter((one) => one <= (report?.highest ?? 0))) asked.push(await askFor(target))
   const figures: IndexFigures = {
     ...{ spec: index.spec, nlist: index.nlist, keep: index.keep, buildSeconds, calibrateSeconds },
     ...{ indexBytes: index.bytes, bytesPerVector: index.bytes / index.size, peakBytes },
-    ...{ convergence: changes.slice(1), cellSizes: [...index.cellSizes], points, highest: report?.highest ?? 0, asked },
+    ...{
+      convergence: changes.map((change, i) => (i === 0 ? 0 : change)),
+      cellSizes: [...index.cellSizes],
+      points,
+      highest: report?.highest ?? 0,
+      asked,
+    },
   }
   await index.close()
   return figures

@@ -63,7 +63,7 @@ function recall(report: Report): string[] {
     headingOf('Recall asked for, recall delivered'),
     paragraphOf(
       `\`search(queries, { recall: 0.95 })\` takes no \`nprobe\`: each query visits the cells that are worth it. How many
-       that are was learned from vectors of the index, none of which is among the queries asked here.`,
+       that are was learned from vectors of the index, not from the queries asked here.`,
     ),
     figureOf(
       askedPanels(series, set.k),
@@ -94,14 +94,15 @@ function convergence({ indexes, scores }: Report): string[] {
           figureOf(
             convergenceCurve(lines, { label: 'change of the mean distance' }),
             `Lloyd's k-means, which divides space for the specs: how much the mean distance from the centroids changed
-             at each step, on a log scale. It sees more vectors from the fourth and from the seventh step on, hence the jumps.`,
+             at each step, on a log scale. From the fourth step on it sees more vectors, from the seventh all of its
+             sample, which may show as jumps.`,
           ),
         ]
       : []),
     figureOf(
       convergenceCurve(batches),
       `The original's mini-batch k-means, of the \`FastIVFPQ\` below: the share of labels that changed, averaged over
-       steps, on a log scale. It was stopped after ${count(values.length)} steps.`,
+       steps, on a log scale. It ended after ${count(values.length)} steps.`,
     ),
   ]
 }

@@ -5,7 +5,7 @@ const KINDS = [',Flat', ',SQ8', ',SQ4', ',SQ1']
 
 /** Specs for so many vectors: exact vectors, scalar codes, and product codes of a subvector for every four components. */
 export function defaultSpecs(rows: number, dim: number): string[] {
-  const nlist = powerOfTwo(4 * Math.sqrt(rows))
+  const nlist = Math.min(powerOfTwo(4 * Math.sqrt(rows)), 2 ** Math.floor(Math.log2(rows)))
   const subvectors = divisorOf(dim, Math.min(64, Math.ceil(dim / 4)))
   const kinds = [...KINDS, ...(subvectors > 1 ? [`,PQ${subvectors}x4,R16`] : [])]
   return kinds.map((kind) => `IVF${nlist}${kind}`)
