@@ -104,6 +104,7 @@ function publish(runs) {
   const caption = `Calibrated with vectors of the index, judged by other queries; on the dashed line is what was asked for; ${machine}`
   writeFileSync(join(root, 'docs', 'recall-asked.svg'), recallAsked(runs, { caption }))
   const readme = join(root, 'README.md')
-  const where = `Vectors and queries per second: of batches, k = 10; \`nprobe\`: the least that finds as much. ${machine}, ${place.date}, by \`npm run report -- --publish\`.`
+  const busy = place.load / place.cores > 0.5 ? '; other work ran on the machine' : ''
+  const where = `Vectors and queries per second: of batches, k = 10; \`nprobe\`: the least that finds as much. ${machine}, ${place.date}${busy}; by \`npm run report -- --publish\`.`
   writeFileSync(readme, putTable(readFileSync(readme, 'utf8'), askedTable(runs, where)))
 }

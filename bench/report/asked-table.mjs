@@ -15,7 +15,7 @@ const targets = [0.9, 0.95, 0.99]
 export function askedTable(runs, where) {
   const head = ['', 'asked', 'delivered', 'vectors scored', 'QPS', 'fixed `nprobe`', 'its vectors', 'its QPS']
   const rows = runs.flatMap(({ set, report }, i) => {
-    const index = report.indexes.find((/** @type {any} */ one) => !/,Flat$/.test(one.spec)) ?? report.indexes[0]
+    const index = report.indexes.find((/** @type {any} */ one) => /,SQ4$/.test(one.spec)) ?? report.indexes[0]
     const name = `${set}, ${count(report.set.count)} × ${report.set.dim}, ${index.spec}`
     return index.asked
       .filter((/** @type {any} */ one) => (i === 0 ? targets : [0.95]).includes(one.target))

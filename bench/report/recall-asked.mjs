@@ -5,7 +5,7 @@ import { compose, emptyDocument, legend, panelOptions, panelTitle, scales } from
 /** Legible on white and on black. @type {import('./drawing.mjs').Styles} */
 const styles = {
   'exact vectors': { color: '#f59f00', symbol: 'circle' },
-  'scalar codes': { color: '#e03131', symbol: 'diamond' },
+  'scalar codes, 4 bits': { color: '#e03131', symbol: 'diamond' },
 }
 const panel = { width: 300, height: 270 }
 
@@ -18,14 +18,11 @@ const panel = { width: 300, height: 270 }
 export function recallAsked(runs, { caption }) {
   const document = emptyDocument()
   const points = runs.flatMap(({ set, report }) =>
-    report.indexes.flatMap((/** @type {any} */ index) =>
-      index.asked.map((/** @type {any} */ one) => ({
-        set,
-        name: nameOf(index.spec),
-        x: stretch(one.target),
-        y: stretch(one.delivered),
-      })),
-    ),
+    report.indexes.flatMap((/** @type {any} */ { spec, asked }) => {
+      const name = nameOf(spec)
+      if (!name) return []
+      return asked.map((/** @type {any} */ one) => ({ set, name, x: stretch(one.target), y: stretch(one.delivered) }))
+    }),
   )
   const names = Object.keys(styles).filter((name) => points.some((point) => point.name === name))
   const all = points.flatMap(({ x, y }) => [x, y])
@@ -44,7 +41,12 @@ export function recallAsked(runs, { caption }) {
           { x: 'at', y: 'at', stroke: 'currentColor', strokeWidth: 1.2, strokeDasharray: '5 4' },
         ),
         Plot.line(mine, { x: 'x', y: 'y', z: 'name', stroke: 'name', strokeWidth: 1.6 }),
-        Plot.dot(mine, { x: 'x', y: 'y', symbol: 'name', stroke: 'name', fill: 'name', r: 3.4 }),
+        // of two that agree both are seen
+        Plot.dot(mine.filter(isExact), { x: 'x', y: 'y', stroke: 'name', strokeWidth: 2, r: 6.5 }),
+        Plot.dot(
+          mine.filter((point) => !isExact(point)),
+          { x: 'x', y: 'y', symbol: 'name', stroke: 'name', fill: 'name', r: 3 },
+        ),
         panelTitle(set),
       ],
     })
@@ -54,7 +56,12 @@ export function recallAsked(runs, { caption }) {
   return compose(panels, keys, { panel, title: 'Recall asked for, recall delivered', caption, columns })
 }
 
-/** @param {string} spec */
+/** @param {{ name: string }} point */
+function isExact({ name }) {
+  return name === 'exact vectors'
+}
+
+/** Undefined for what is not drawn. @param {string} spec */
 function nameOf(spec) {
-  return /,Flat$/.test(spec) ? 'exact vectors' : 'scalar codes'
+  return /,Flat$/.test(spec) ? 'exact vectors' : /,SQ4$/.test(spec) ? 'scalar codes, 4 bits' : undefined
 }

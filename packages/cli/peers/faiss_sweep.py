@@ -20,7 +20,7 @@ def read(path):
 
 def best_time(call):
     times, value = [], None
-    while sum(times) < 2 and (len(times) < 3 or sum(times) < .3):
+    while sum(times) < 1.2 and (len(times) < 3 or sum(times) < .3):
         start = time.perf_counter()
         value = call()
         times.append(time.perf_counter() - start)

@@ -76,7 +76,7 @@ const STYLE = `
 @media (prefers-color-scheme: dark) {
   :root { --text: #e6edf3; --quiet: #9198a1; --ground: #0d1117; --raised: #161b22; --line: #30363d }
 }
-body { max-width: 920px; margin: 2.5rem auto; padding: 0 1rem; color: var(--text); background: var(--ground);
+body { max-width: 940px; margin: 2.5rem auto; padding: 0 1rem; color: var(--text); background: var(--ground);
   font: 16px/1.55 system-ui, sans-serif }
 h1 { font-size: 1.7rem; line-height: 1.25; margin-bottom: .3rem } h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem }
 .machine { color: var(--quiet); font-size: .85rem; margin-top: 0 } .machine span { white-space: nowrap }
@@ -84,7 +84,7 @@ code, pre { font: .87em ui-monospace, monospace } code { background: var(--raise
 pre { font-size: 12px; background: var(--raised); padding: .9rem 1rem; overflow-x: auto; border-radius: 6px; line-height: 1.45 }
 summary { color: var(--quiet); font-size: .85rem; cursor: pointer }
 .wide { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0; font-size: .88rem }
-th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
+th, td { padding: .3rem .45rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
 th:first-child, td:first-child { text-align: left; padding-left: 0 } th { border-bottom-color: var(--quiet) }
 figure { margin: 1.4rem 0 } figcaption { color: var(--quiet); font-size: .88rem; margin-top: .35rem }
 .panels { display: flex; flex-wrap: wrap; row-gap: .6rem } .panels svg { max-width: 100%; height: auto; display: block }

@@ -13,6 +13,7 @@ export function convergenceCurve(
   )
   const few = series.every(({ values }) => values.length <= FEW)
   const panel = draw(width, 320, {
+    inset: 6,
     x: { label: 'step →', ...(few && { interval: 1 }) },
     y: { type: 'log', label: `↑ ${label}`, tickFormat: powerOfTen, ticks: 6 },
     marks: [
@@ -36,7 +37,7 @@ export function histograms(series: readonly Series[], label: string): Picture {
   const highest = Math.max(...binned.map(({ bins }) => largest(bins.map(({ count }) => count))))
   const panels = binned.map(({ color, bins }, i) =>
     draw(Math.floor(WIDTH / Math.min(3, series.length)), 300, {
-      x: { domain: [0, width * (Math.floor(most / width) + 1)], label: `${label} →`, ticks: 5 },
+      x: { domain: [0, width * (Math.floor(most / width) + 1)], label: `${label} →`, ticks: 4 },
       y: { domain: [0, highest], label: i === 0 ? '↑ cells' : null },
       marks: [
         Plot.rectY(bins, { x1: 'from', x2: 'to', y: 'count', fill: () => color, insetLeft: 0.5, insetRight: 0.5 }),

@@ -46,7 +46,7 @@ export interface IndexFigures {
 }
 
 /** More cells are not tried when they find less than this more, or when a batch takes so many seconds. */
-const [LITTLE, SLOW] = [0.0005, 6]
+const [LITTLE, SLOW] = [0.0005, 3]
 
 /** Builds, calibrates and searches. The process should do nothing else: its memory is measured. */
 export async function measureIndex(

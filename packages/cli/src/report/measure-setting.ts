@@ -23,7 +23,7 @@ export interface Measured {
 export type Search = (queries: Float32Array) => Promise<SearchResult>
 
 /** Repeats: at least three unless a batch takes long, then until this many milliseconds are spent. */
-const [REPEATS, ENOUGH, LONG] = [3, 300, 2000]
+const [REPEATS, ENOUGH, LONG] = [3, 300, 1200]
 const ALONE = 100
 const WARM_UP = 5
 

@@ -123,8 +123,8 @@ function cells({ indexes, scores, faiss }: Report): string[] {
     headingOf('Sizes of cells'),
     figureOf(
       histograms(series, 'vectors in a cell'),
-      `How many cells are of which size. ${series[0]?.name}: from ${count(least)} vectors to ${count(most)}, the middle
-       one has ${count(middle)}.`,
+      `How many cells are of which size. ${series[0]?.name}: ${count(least)} to ${count(most)} vectors, ${count(middle)} in
+       the middle.`,
     ),
   ]
 }
