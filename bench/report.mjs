@@ -12,6 +12,7 @@ import { shapeOf } from './sets/vecs.mjs'
 
 const usage = `npm run report -- [options]
   --set a        set of the page: ${sets.map((set) => set.name).join(', ')} (default: synth, made where it is missing)
+  --spec 'a b'   its indexes (default: those of fast-ivf report)
   --peers none   leave faiss out
   --again        no page is measured again whose numbers are in bench/results
   --publish      measure the other sets, too; write docs/recall-asked.svg and the table of README.md`
@@ -25,7 +26,14 @@ const others = ['imdb-lsa-128', 'bge-base-768', 'lastfm-mf-64', 'mnist-784-60k',
 
 const flag = /** @type {const} */ ({ type: 'boolean', default: false })
 const { values: args } = parseArgs({
-  options: { set: { type: 'string' }, peers: { type: 'string' }, again: flag, publish: flag, help: flag },
+  options: {
+    set: { type: 'string' },
+    spec: { type: 'string' },
+    peers: { type: 'string' },
+    again: flag,
+    publish: flag,
+    help: flag,
+  },
 })
 if (args.help) process.stdout.write(`${usage}\n`)
 else await main()
@@ -33,8 +41,8 @@ else await main()
 async function main() {
   mkdirSync(results, { recursive: true })
   const set = await prepare(args.set ?? 'synth')
-  const peers = args.peers === undefined ? [] : ['--peers', args.peers]
-  const first = { set, report: await reportOn(set, 'report', peers) }
+  const told = [args.spec && ['--spec', args.spec], args.peers && ['--peers', args.peers]].flatMap((one) => one || [])
+  const first = { set, report: await reportOn(set, 'report', told) }
   if (args.publish) {
     const runs = [first]
     for (const name of others.filter((one) => one !== set && isThere(setNamed(one)))) {

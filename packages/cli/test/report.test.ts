@@ -83,7 +83,7 @@ test.each([
   [['--peers', 'annoy'], 2, 'Allowed choices are faiss, none'],
   [['--metric', 'cos'], 2, 'Allowed choices are cosine, ip, l2'],
   [['--spec', 'IVF8,SQ4', 'IVF8,SQ3'], 1, 'SQ3'],
-  [['--spec', 'IVF8,SQ4', 'IVF2000,SQ4'], 1, '2000'],
+  [['--spec', 'IVF8,SQ4', 'IVF2000s,SQ4'], 1, '2000'],
 ])('%j is refused before anything is measured', async (args, wanted, message) => {
   const named = args.map((arg) => (/^(folder|nowhere|there)/.test(arg) ? at(arg) : arg))
   const { code, out, err } = await run('report', ...files, ...alone, '--out', at('new.html'), ...named)
@@ -136,10 +136,10 @@ test('an abort ends it with exit code 130, and nothing is written', async () => 
 
 test('without --spec the cells are a power of two near 4 √n, and subvectors divide the dim', () => {
   expect(defaultSpecs(50_000, 96)).toEqual([
-    ...['IVF1024,Flat', 'IVF1024,SQ8', 'IVF1024,SQ4', 'IVF1024,SQ1', 'IVF1024,PQ24x4,R16'],
+    ...['IVF1024,Flat', 'IVF1024,SQ8', 'IVF1024,SQ4', 'IVF1024s,SQ4', 'IVF1024,SQ1', 'IVF1024,PQ24x4,R16'],
   ])
   expect(defaultSpecs(290_000, 256)).toContain('IVF2048,PQ64x4,R16')
-  expect(defaultSpecs(100, 3)).toEqual(['IVF32,Flat', 'IVF32,SQ8', 'IVF32,SQ4', 'IVF32,SQ1'])
+  expect(defaultSpecs(100, 3)).toEqual(['IVF32,Flat', 'IVF32,SQ8', 'IVF32,SQ4', 'IVF32s,SQ4', 'IVF32,SQ1'])
   expect(defaultSpecs(3, 1)[0]).toBe('IVF2,Flat')
 })
 

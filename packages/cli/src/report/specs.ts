@@ -1,7 +1,7 @@
 /** Which indexes are compared when none is named? */
 
-/** What follows `IVF<nlist>`, from the vectors themselves to the smallest codes. */
-const KINDS = [',Flat', ',SQ8', ',SQ4', ',SQ1']
+/** What follows `IVF<nlist>`, from the vectors themselves to the smallest codes; `s`: vectors in a second cell, too. */
+const KINDS = [',Flat', ',SQ8', ',SQ4', 's,SQ4', ',SQ1']
 
 /** Specs for so many vectors: exact vectors, scalar codes, and product codes of a subvector for every four components. */
 export function defaultSpecs(rows: number, dim: number): string[] {
