@@ -74,17 +74,20 @@ export function legend(document, styles, names, width) {
  *
  * @param {any[]} panels
  * @param {{ node: any, height: number } | undefined} keys
- * @param {{ panel: Size, title: string, caption: string }} options
+ * @param {{ panel: Size, title: string, caption: string, columns?: number }} options panels per row; all of them unless told
  */
-export function compose(panels, keys, { panel, title, caption }) {
-  const width = Math.max(1, panels.length) * panel.width
+export function compose(panels, keys, { panel, title, caption, columns = Math.max(1, panels.length) }) {
+  const width = columns * panel.width
   const top = keys?.height ?? 12
-  const height = panel.height + top + 26
+  const height = panel.height * Math.ceil(panels.length / columns) + top + 26
   const inner = (/** @type {any} */ node) =>
     String(node.innerHTML)
       .replace(/<style>[\s\S]*?<\/style>/g, '')
       .replace(/="[^"]*"/g, (attribute) => attribute.replace(/\d+\.\d{3,}/g, (number) => String(+(+number).toFixed(2))))
-  const placed = panels.map((node, i) => `<g transform="translate(${i * panel.width},${top})">${inner(node)}</g>`)
+  const placed = panels.map((node, i) => {
+    const at = [(i % columns) * panel.width, top + Math.floor(i / columns) * panel.height]
+    return `<g transform="translate(${at})">${inner(node)}</g>`
+  })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img"`,
     ' font-family="system-ui, -apple-system, sans-serif" font-size="12" fill="currentColor" text-anchor="middle">',

@@ -1,8 +1,8 @@
 /** What does faiss do with the same vectors? Its two indexes that the original was compared with. */
 
 import type { Ids } from 'fast-ivf'
-import { COLORS } from './pictures.js'
-import { askPython, pythonWith } from './python.js'
+import { COLORS } from 'fast-ivf-cli/parts/page/drawing'
+import { askPython, pythonWith } from 'fast-ivf-cli/parts/python'
 import { judge, type Trial } from './trial.js'
 import type { SearchSet } from './vectors.js'
 
@@ -38,7 +38,7 @@ export async function tryFaiss(set: SearchSet, truth: Ids, options: FaissOptions
   const { dim, metric } = set
   return askPython<Told, FaissAnswer>(
     command,
-    'faiss_search.py',
+    new URL('../peers/faiss_search.py', import.meta.url),
     { arrays, dim, metric, ...options },
     async ({ version, indexes }, read) => {
       const trials: Trial[] = []

@@ -6,13 +6,16 @@
  */
 
 import { CompressedFastIVF, exactSearch, FastIVF, FastIVFPQ, IvfIndex, type Progress, recall, runtime } from 'fast-ivf'
+import { COLORS } from 'fast-ivf-cli/parts/page/drawing'
+import { bars, convergenceCurve, histograms, scatters } from 'fast-ivf-cli/parts/page/pictures'
+import { curves } from 'fast-ivf-cli/parts/page/recall-pictures'
+import { compareScores } from 'fast-ivf-cli/parts/report/scores'
+import { divisorOf } from 'fast-ivf-cli/parts/report/specs'
 import { readArguments, refuse } from './arguments.js'
-import { calibrate } from './calibration.js'
 import { tryFaiss } from './faiss.js'
 import { timed } from './measure.js'
 import { openNotebook, resultPath } from './notebook.js'
-import { bars, COLORS, convergenceCurve, curves, histograms, scatters } from './pictures.js'
-import { count, digits, divisorOf, milliseconds, percent, seconds, share } from './show.js'
+import { count, digits, milliseconds, percent, seconds, share } from './show.js'
 import { type Point, sweep, type Trial, tryOut } from './trial.js'
 import { makeSet, readSet } from './vectors.js'
 
@@ -122,7 +125,7 @@ trials.push(
     truth,
   ),
 )
-const productLine = await calibrate(product, queries.subarray(0, 200 * dim), 20)
+const productLine = await compareScores(product, queries.subarray(0, 200 * dim), 20)
 const { codeBytes } = product
 await product.close()
 
@@ -165,7 +168,7 @@ trials.push(
     truth,
   ),
 )
-const compressedLine = await calibrate(compressed, queries.subarray(0, 200 * dim), 20)
+const compressedLine = await compareScores(compressed, queries.subarray(0, 200 * dim), 20)
 await compressed.close()
 
 page.say(`

@@ -5,11 +5,12 @@
  */
 
 import { KMeans, MiniBatchKMeans, Projection, SubvectorsMiniBatchKMeans } from 'fast-ivf'
+import { COLORS } from 'fast-ivf-cli/parts/page/drawing'
+import { convergenceCurve, groups } from 'fast-ivf-cli/parts/page/pictures'
 import { readArguments } from './arguments.js'
 import { type Agreement, compareLabels } from './cluster-measures.js'
 import { timed } from './measure.js'
 import { openNotebook, resultPath } from './notebook.js'
-import { COLORS, convergenceCurve, groups } from './pictures.js'
 import { count, milliseconds, percent, seconds, share } from './show.js'
 import { type Judged, trySklearn } from './sklearn.js'
 import { blobs } from './synth.js'

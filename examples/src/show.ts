@@ -26,9 +26,3 @@ export function share(value: number): string {
 export function percent(value: number): string {
   return `${(value * 100).toFixed(1)} %`
 }
-
-/** The largest divisor that is not above `most`. */
-export function divisorOf(value: number, most: number): number {
-  for (let divisor = Math.min(value, most); divisor > 1; divisor--) if (value % divisor === 0) return divisor
-  return 1
-}

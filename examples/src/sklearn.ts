@@ -1,7 +1,7 @@
 /** What does scikit-learn make of the same points? Its k-means, and its measures of ours. */
 
+import { askPython, pythonWith } from 'fast-ivf-cli/parts/python'
 import { type Agreement, compareLabels } from './cluster-measures.js'
-import { askPython, pythonWith } from './python.js'
 
 /** What came of one start. */
 export interface Judged {
@@ -45,7 +45,7 @@ export async function trySklearn(
   const arrays = { 'points.f32': points, 'truth.i32': truth, ...Object.fromEntries(named) }
   return askPython<Told, SklearnAnswer>(
     command,
-    'sklearn_kmeans.py',
+    new URL('../peers/sklearn_kmeans.py', import.meta.url),
     { arrays, ...options, labels: named.map(([name]) => name) },
     async ({ version, trained, judged }, read) => {
       const runs: SklearnAnswer['runs'] = {}

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
+import { pythonWith } from 'fast-ivf-cli/parts/python'
 import { describe, expect, it } from 'vitest'
 import { chanceOf } from '../src/chance.js'
 import { type Agreement, compareLabels } from '../src/cluster-measures.js'
-import { pythonWith } from '../src/python.js'
 import { trySklearn } from '../src/sklearn.js'
 import { blobs } from '../src/synth.js'
 

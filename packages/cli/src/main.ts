@@ -10,6 +10,7 @@ import { addExport } from './commands/export.js'
 import { addImport } from './commands/import.js'
 import { addInfo } from './commands/info.js'
 import { addRemove } from './commands/remove.js'
+import { addReport } from './commands/report.js'
 import { addSearch } from './commands/search.js'
 import { addVerify } from './commands/verify.js'
 import type { Run } from './context.js'
@@ -93,12 +94,13 @@ Examples:
   fast-ivf import base.faiss -o base.ivf
   fast-ivf export base.ivf -o base.parquet
   fast-ivf evaluate --base base.fbin --queries queries.fbin --spec IVF1024,SQ4
+  fast-ivf report base.fbin queries.fbin --out report.html
   fast-ivf convert base.fvecs base.npy
   fast-ivf doctor`
 
 const COMMANDS = [
   ...[addBuild, addSearch, addInfo, addAdd, addRemove, addCompact, addVerify, addImport, addExport],
-  ...[addEvaluate, addConvert, addDoctor],
+  ...[addEvaluate, addReport, addConvert, addDoctor],
 ]
 
 /** The version of this package. */

@@ -51,7 +51,7 @@ export function placesOf(count: number, rows: number, seed: number): { from: num
 }
 
 /** mulberry32: numbers from 0 to 1, the same for the same seed. */
-function uniform(seed: number): () => number {
+export function uniform(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

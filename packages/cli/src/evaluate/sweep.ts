@@ -48,7 +48,7 @@ export function settingsOf(
 
 /** The cells that a spec names; undefined when it names none. */
 export function cellsOf(spec: string): number | undefined {
-  const named = /(?:^|,)IVF(\d+)(?:,|$)/i.exec(spec)?.[1]
+  const named = /(?:^|,)IVF(\d+)s?(?:,|$)/i.exec(spec)?.[1]
   return named === undefined ? undefined : Number(named)
 }
 

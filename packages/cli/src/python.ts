@@ -22,23 +22,30 @@ export async function pythonWith(module: string): Promise<string | undefined> {
   return undefined
 }
 
+/** What a script is told, beside arrays. */
+export interface PythonOptions extends Record<string, unknown> {
+  /** Written as raw files into a folder of this call's, under these names. */
+  arrays: Record<string, Float32Array | Int32Array>
+}
+
 /**
- * Runs one of the scripts in `peers/` over arrays, which it finds as raw files in a folder. The answer is the JSON that it
- * prints; `read` gives the files that it wrote, until `use` is done.
+ * Runs a script over arrays, which it finds as raw files in `folder`. The answer is the JSON that it prints; `read` gives
+ * the files that it wrote, until `use` is done.
  *
- * @throws Error when the script fails
+ * @throws Error when the script fails; the signal's reason
  */
 export async function askPython<Answer, T>(
   command: string,
-  script: string,
-  { arrays, ...options }: { arrays: Record<string, Float32Array | Int32Array> } & Record<string, unknown>,
+  script: URL,
+  { arrays, ...options }: PythonOptions,
   use: (answer: Answer, read: (name: string) => Promise<ArrayBuffer>) => Promise<T>,
+  { signal }: { signal?: AbortSignal } = {},
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'fast-ivf-example-'))
+  const folder = await mkdtemp(join(tmpdir(), 'fast-ivf-python-'))
   try {
     for (const [name, array] of Object.entries(arrays)) await writeFile(join(folder, name), array)
-    const path = fileURLToPath(new URL(`../peers/${script}`, import.meta.url))
-    const { stdout } = await run(command, [path, JSON.stringify({ ...options, folder })], { env, maxBuffer: 2 ** 26 })
+    const args = [fileURLToPath(script), JSON.stringify({ ...options, folder })]
+    const { stdout } = await run(command, args, { env, maxBuffer: 2 ** 26, ...(signal && { signal }) })
     return await use(JSON.parse(stdout), async (name) => Uint8Array.from(await readFile(join(folder, name))).buffer)
   } finally {
     await rm(folder, { recursive: true })
