@@ -85,7 +85,7 @@ function listCells(
     const share = shares?.[rank]
     return {
       ...{ cell, rank, distance, size: sizes[cell] as number, visited: visited.has(cell) },
-      ...(share !== undefined && { share }),
+      ...(share !== undefined && !Number.isNaN(share) && { share }),
       ...(places && { neighbours: counts.get(cell) ?? 0 }),
     }
   })

@@ -1,5 +1,6 @@
 import type { Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
+import type { Prepared } from '../quantizers/quantizer.js'
 import type { Allowed } from './allowed.js'
 import { chunksOf } from './bits.js'
 import type { Queries } from './choose.js'
@@ -21,6 +22,13 @@ export type Rescore =
   /** Those whose estimate, less epsilon standard errors, may still beat the k-th; `given`: the caller says how many. */
   | { kind: 'bound'; epsilon: number; given?: boolean }
 
+/** The queries of a search, for those who look for more cells. */
+export interface AskedRows {
+  readonly model: Model
+  readonly queries: Queries
+  readonly prepared: Prepared
+}
+
 /** Says, once each query's nearest cells have been visited, which others it visits. */
 export interface StoppingRule {
   /** So many cells every query visits. */
@@ -30,10 +38,15 @@ export interface StoppingRule {
   /** Vectors that a query is likely to be compared with: decides where it runs. */
   readonly vectors: number
   /**
-   * Moves the cells that are worth a visit behind those of the wave, in their order, and sets `used`. The heaps are
-   * merged into the first lane's. Returns the recall that each query can expect.
+   * The cells that are worth a visit, behind those of the wave and in their order; `probes` may be written over. The
+   * heaps are merged into the first lane's. Also the recall that each query can expect.
    */
-  decide(search: Search, probes: Probes, options: RunOptions): Promise<Float32Array>
+  decide(
+    search: Search,
+    probes: Probes,
+    asked: AskedRows,
+    options: RunOptions,
+  ): Promise<{ probes: Probes; expected: Float32Array }>
 }
 
 /** How rows are searched for: nothing is optional below the edge. */
@@ -80,7 +93,7 @@ export async function searchRows(
   const { nq } = given
   const prepared = await quantizer.prepare(scratch, coded.rows, nq, { signal })
   const wanted = { nprobe, ratioThreshold, k, allowed }
-  const probes = await findProbes(model, scratch, queries, prepared, wanted, signal)
+  let probes = await findProbes(model, scratch, queries, prepared, wanted, signal)
   const bounded = rescore.kind === 'bound'
   // Who visits all cells meets every vector in its own.
   const parts: readonly Part[] = nprobe < model.nlist ? partsOf(segments) : segments
@@ -103,7 +116,9 @@ export async function searchRows(
   let expected: Float32Array | undefined
   if (rule) {
     await updateLimits(search, limits, { signal })
-    expected = await rule.decide(search, probes, { signal })
+    const decided = await rule.decide(search, probes, { model, queries, prepared }, { signal })
+    expected = decided.expected
+    probes = decided.probes
     const rest = wavesOf(probes, [rule.wave], 'own')
     if (met) rest.at(-1)?.push(...wavesOf(probes, [0], 'spilled').flat())
     vectors += scoredBy(rest)

@@ -148,16 +148,18 @@ export function ruleNumbers({ by }: Choice): {
   most: number
   scale: number
   tail: number
+  cells: number
 } {
   if (!by) throw new Error('every cell is visited')
   const { variant, step, level } = by
-  const { told, recall, most, tail } = variant.curve
+  const { told, recall, most, tail, cells } = variant.curve
   return {
     wave: WAVES[variant.wave] as number,
     threshold: THRESHOLDS[step] as number,
     most: most[step] as number,
     scale: ((recall[level] as Float32Array)[step] as number) / Math.max(1e-6, told[step] as number),
     tail: tail[step] as number,
+    cells: cells[step] as number,
   }
 }
 

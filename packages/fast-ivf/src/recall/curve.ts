@@ -2,6 +2,7 @@ import type { Metric } from '../options.js'
 import { NONE } from './held-out.js'
 import type { CellShapes } from './nearness.js'
 import { nearnessOf, type Observed, WAVES } from './observe.js'
+import { follow } from './patience.js'
 import { rankBins, shareAt, type Table } from './table.js'
 
 const STEPS = 256
@@ -33,13 +34,15 @@ export interface Curve {
   readonly most: Float32Array
   /** The recall that a search expects by the table. */
   readonly told: Float32Array
-  /** What the table expects beyond `most`, as a part of what it expects in cells before that are not visited. */
+  /** What the table expects in cells that are not looked at, as a part of what it expects in those not visited. */
   readonly tail: Float32Array
   /** Of each way to rescore: the recall, and how it varies from query to query (standard deviation). */
   readonly recall: readonly Float32Array[]
   readonly deviation: readonly Float32Array[]
 }
 
+/** Share of the neighbours that is no more than rounding. */
+const LITTLE = 1e-5
 /** Of the cells visited, so many may be beyond those that are chosen. */
 const MISSED = 1e-2
 
@@ -69,74 +72,81 @@ export function followCurve(
   const bins = rankBins(ranks)
   const steps = THRESHOLDS.length
   const z = new Float64Array(ranks)
-  const entered = new Int32Array(ranks)
-  const sums = { vectors: zeros(), cells: zeros(), told: zeros(), inside: zeros() }
+  const [shares, worth] = [new Float64Array(ranks), new Int32Array(ranks)]
+  const followed = { enters: new Int32Array(ranks), looked: new Int32Array(steps) }
+  const sums = { vectors: zeros(), cells: zeros(), told: zeros(), inside: zeros(), within: zeros() }
   const recall = kept.map(zeros)
   const squares = kept.map(zeros)
   const farthest = Array.from({ length: steps }, () => new Uint32Array(ranks + 1))
   const own = { vectors: zeros(), cells: zeros(), told: zeros(), hits: kept.map(zeros) }
-  const mass = new Float64Array(ranks)
-  const queries: number[] = []
+  const seen: Seen[] = []
+  let all = 0
   for (let q = from; q < to; q++) {
     const neighbours = found.subarray(q * places, q * places + k)
     const wanted = neighbours.reduce((sum, rank) => sum + (rank === NONE ? 0 : 1), 0)
     if (wanted === 0) continue
-    queries.push(q)
     for (const list of [own.vectors, own.cells, own.told, ...own.hits]) list.fill(0)
-    look(q, (rank, share, enters) => {
-      entered[rank] = enters
-      mass[rank] = (mass[rank] as number) + share
-      if (enters >= steps) return
-      own.vectors[enters] = (own.vectors[enters] as number) + (sizes[cells[q * ranks + rank] as number] as number)
-      own.cells[enters] = (own.cells[enters] as number) + 1
-      own.told[enters] = (own.told[enters] as number) + share
+    look(q)
+    const upTo = new Float32Array(ranks + 1)
+    for (let rank = 0; rank < ranks; rank++) {
+      const share = shares[rank] as number
+      upTo[rank + 1] = (upTo[rank] as number) + share
+      const enters = followed.enters[rank] as number
+      if (enters >= steps) continue
+      add(own.vectors, enters, sizes[cells[q * ranks + rank] as number] as number)
+      add(own.cells, enters, 1)
+      add(own.told, enters, share)
       const far = farthest[enters] as Uint32Array
       far[rank] = (far[rank] as number) + 1
-    })
+    }
     for (const [i, rank] of neighbours.entries()) {
       if (rank === NONE) continue
       const second = again[q * places + i] as number
       // It is met in whichever of its cells is visited first.
       const enters = Math.min(
-        rank < ranks ? (entered[rank] as number) : steps,
-        second < ranks ? (entered[second] as number) : steps,
+        rank < ranks ? (followed.enters[rank] as number) : steps,
+        second < ranks ? (followed.enters[second] as number) : steps,
       )
       if (enters >= steps) continue
       for (const [level, hits] of own.hits.entries()) {
-        hits[enters] = (hits[enters] as number) + ((kept[level] as Uint8Array)[q * places + i] as number) / wanted
+        add(hits, enters, ((kept[level] as Uint8Array)[q * places + i] as number) / wanted)
       }
     }
-    addUp(own.vectors, (all, step) => add(sums.vectors, step, all))
-    addUp(own.cells, (all, step) => add(sums.cells, step, all))
-    addUp(own.told, (inside, step) => add(sums.inside, step, inside))
+    const inside = new Float32Array(steps)
+    addUp(own.vectors, (sum, step) => add(sums.vectors, step, sum))
+    addUp(own.cells, (sum, step) => add(sums.cells, step, sum))
+    addUp(own.told, (sum, step) => {
+      inside[step] = sum
+      add(sums.inside, step, sum)
+    })
     for (const [level, hits] of own.hits.entries()) {
-      addUp(hits, (all, step) => {
-        add(recall[level] as Float64Array, step, all)
-        add(squares[level] as Float64Array, step, all * all)
+      addUp(hits, (sum, step) => {
+        add(recall[level] as Float64Array, step, sum)
+        add(squares[level] as Float64Array, step, sum * sum)
       })
     }
+    all += upTo[ranks] as number
+    seen.push({ upTo, inside, looked: Uint16Array.from(followed.looked) })
   }
-  const counted = Math.max(1, queries.length)
+  const counted = Math.max(1, seen.length)
   const mean = (list: Float64Array): Float32Array => Float32Array.from(list, (sum) => sum / counted)
   const means = recall.map(mean)
   const most = mostOf(farthest)
-  const total = (from: number, to: number): number => mass.subarray(from, to).reduce((sum, one) => sum + one, 0)
-  const tail = most.map((rank, step) => {
-    const left = total(0, rank) - (sums.inside[step] as number)
-    return left > 0 ? total(rank, ranks) / left : 0
+  /** What is expected of all that a search looks at. */
+  const within = ({ upTo, looked }: Seen, step: number): number =>
+    upTo[Math.min(looked[step] as number, most[step] as number)] as number
+  for (const one of seen) for (let step = 0; step < steps; step++) add(sums.within, step, within(one, step))
+  const tail = most.map((_, step) => {
+    const left = (sums.within[step] as number) - (sums.inside[step] as number)
+    // Of next to nothing no part can be told.
+    return left > LITTLE * counted ? Math.max(0, all - (sums.within[step] as number)) / left : 0
   })
-  // As `decideCells` expects, which sees nothing beyond `most`: queries differ in what is there.
-  const upTo = new Float64Array(ranks + 1)
-  for (const q of queries) {
-    own.told.fill(0)
-    look(q, (rank, share, enters) => {
-      upTo[rank + 1] = (upTo[rank] as number) + share
-      if (enters < steps) add(own.told, enters, share)
-    })
-    addUp(own.told, (inside, step) => {
-      const outside = Math.max(0, (upTo[most[step] as number] as number) - inside)
+  for (const one of seen) {
+    for (let step = 0; step < steps; step++) {
+      const inside = one.inside[step] as number
+      const outside = Math.max(0, within(one, step) - inside)
       if (inside > 0) add(sums.told, step, inside / (inside + outside * (1 + (tail[step] as number))))
-    })
+    }
   }
   return {
     ...{ vectors: mean(sums.vectors), cells: mean(sums.cells), told: mean(sums.told), most, tail },
@@ -148,14 +158,26 @@ export function followCurve(
     ),
   }
 
-  /** Tells what a query is expected to have in each cell, and the first threshold at which that is visited. */
-  function look(q: number, tell: (rank: number, share: number, enters: number) => void): void {
+  /** What a query is expected to have in each cell, and the first threshold at which that is visited. */
+  function look(q: number): void {
     nearnessOf(observed, metric, shapes, q, wave, { k, places }, z)
     for (let rank = 0; rank < ranks; rank++) {
       const share = shareAt(table, bins[rank] as number, z[rank] as number)
-      tell(rank, share, rank < first ? 0 : stepOf(share))
+      shares[rank] = share
+      worth[rank] = rank < first ? 0 : stepOf(share)
     }
+    follow(worth, steps, followed)
   }
+}
+
+/** A query at each threshold. */
+interface Seen {
+  /** What is expected of its nearest cells: none, one, two, … of them. */
+  upTo: Float32Array
+  /** What is expected of those that it visits. */
+  inside: Float32Array
+  /** Cells that it looks at. */
+  looked: Uint16Array
 }
 
 const zeros = (): Float64Array => new Float64Array(THRESHOLDS.length)

@@ -8,6 +8,9 @@ export class Decide {
   distances: usize // nq × nprobe: bias − ⟨query, centroid⟩; out: moved with the cells
   nprobe: u32
   used: usize // nq: cells there are; out: cells to visit; 0 stays 0
+  open: usize // out: nq: 1 where patience had not ended with the last cell
+  limits: usize // nq: the wanted-th nearest so far: out, or as it was told before
+  known: u32 // 1: limits are known, and heaps are not looked at
   norms: usize // nq squared norms of the queries, as codes see them
   lengths: usize // nq squared norms of the queries, as they are compared with centroids
   spreads: usize // per cell: mean squared distance of its vectors from its centroid
@@ -20,7 +23,7 @@ export class Decide {
   wave: u32 // so many are visited by all
   threshold: f32 // a cell must hold at least this share of the neighbours
   scale: f32 // what the table expects becomes recall
-  tail: f32 // what is expected beyond nprobe, as a part of what is expected in cells that are not visited
+  tail: f32 // what is expected in cells that are not looked at, as a part of what is in those that are not visited
   form: u32 // 0: l2, 1: cosine, 2: inner product
   whole: u32 // 1: distances in the heaps are whole squares (l2)
   told: usize // out: nq × nprobe: the share that each chosen cell is expected to hold; 0: nobody asks
@@ -36,17 +39,22 @@ export function decideCells(record: usize, from: u32, to: u32, lane: u32): void 
   for (let q = from; q < to; q++) {
     const at = (<usize>q) << 2
     const chosen = load<u32>(d.used + at)
+    store<u32>(d.open + at, 0)
     if (chosen == 0) {
       store<f32>(d.expected + at, NaN)
       continue
     }
     const norm: f64 = load<f32>(d.norms + at), length: f64 = load<f32>(d.lengths + at)
-    const found: f64 = nthOf(d.heaps + ((<usize>q * d.places) << 3), d.places, d.wanted, nearest)
+    if (!d.known) store<f32>(d.limits + at, nthOf(d.heaps + ((<usize>q * d.places) << 3), d.places, d.wanted, nearest))
+    const found: f64 = load<f32>(d.limits + at)
     const limit: f64 = d.form == 0 && !d.whole ? max<f64>(0, norm + 2 * found) : found
     const cells = d.cells + ((<usize>q * d.nprobe) << 2)
     const distances = d.distances + ((<usize>q * d.nprobe) << 2)
     let n: usize = 0
     let inside: f64 = 0, outside: f64 = 0
+    // The first of the cells in a row that are not worth a visit.
+    let run = chosen
+    let open: u32 = 1
     for (let rank: u32 = 0; rank < chosen; rank++) {
       const own = (<usize>rank) << 2
       const cell = load<u32>(cells + own)
@@ -55,16 +63,28 @@ export function decideCells(record: usize, from: u32, to: u32, lane: u32): void 
       if (d.told) store<f32>(d.told + ((<usize>q * d.nprobe + rank) << 2), <f32>share)
       if (rank >= d.wave && share < <f64>d.threshold) {
         outside += share
-        continue
+        run = min(run, rank)
+        if (rank + 1 - run < patienceAt(run)) continue
+        open = 0
+        break
       }
+      run = chosen
       inside += share
       store<u32>(cells + n, cell)
       store<f32>(distances + n, distance)
       n += 4
     }
     store<u32>(d.used + at, <u32>(n >> 2))
+    store<u32>(d.open + at, open)
     store<f32>(d.expected + at, <f32>min<f64>(1, (<f64>d.scale * inside) / (inside + outside * (1 + <f64>d.tail))))
   }
+}
+
+/** As `patience.ts` tells. */
+// @ts-ignore: decorator
+@inline
+function patienceAt(rank: u32): u32 {
+  return 16 + (rank >> 2)
 }
 
 /** As `nearness.ts` tells. */

@@ -38,21 +38,23 @@ export async function watchSearch(
   rule: RecallRule | undefined,
   options: LongCallOptions,
 ): Promise<Watched> {
-  const chosen = await rankCells(contents, query, settings, options)
+  // All that the rule looks at, at once.
+  const whole = rule ? { ...settings, nprobe: Math.min(contents.model.nlist, rule.most) } : settings
+  const chosen = await rankCells(contents, query, whole, options)
   let shares: Float32Array | undefined
   let visited = chosen.cells.subarray(0, chosen.used)
   const watched: StoppingRule | undefined = rule && {
     ...rule,
-    async decide(search, probes, run) {
+    async decide(search, probes, asked, run) {
       const chosen = probes.used[0] as number
-      const expected = await rule.decide(search, probes, run, (all) => {
+      const decided = await rule.decide(search, probes, asked, run, (all) => {
         shares = all.subarray(0, chosen)
       })
-      visited = probes.cells.slice(0, probes.used[0])
-      return expected
+      visited = decided.probes.cells.slice(0, decided.probes.used[0])
+      return decided
     },
   }
-  const result = await searchSegments(contents, query, { ...settings, rule: watched }, options)
+  const result = await searchSegments(contents, query, { ...whole, rule: watched }, options)
   return { result, chosen, visited: new Set(visited), shares }
 }
 

@@ -37,7 +37,7 @@ export function planRecall<S extends Omit<SearchSettings, 'confidence'>>(
   if (!choice.by) return { settings: { ...base, nprobe: model.nlist }, choice, rule: undefined, flat: choice.recall }
   const shapes = { spreads, norms: model.norms }
   const rule = ruleOf(choice, { metric: model.metric, shapes, exact: rescore.kind === 'bound' })
-  return { settings: { ...base, nprobe: Math.min(model.nlist, rule.most), rule }, choice, rule, flat: undefined }
+  return { settings: { ...base, nprobe: Math.min(model.nlist, rule.usual), rule }, choice, rule, flat: undefined }
 }
 
 /** @throws IvfError as `planRecall` */

@@ -1,10 +1,12 @@
 import { lanesOf } from '../clustering/nearest.js'
+import type { Scratch } from '../engine/engine.js'
 import type { RunOptions } from '../engine/executor.js'
-import type { StoppingRule } from '../ivf/rows.js'
+import type { AskedRows, StoppingRule } from '../ivf/rows.js'
 import type { Search } from '../ivf/scan.js'
 import type { Probes } from '../ivf/visits.js'
 import type { Metric } from '../options.js'
 import { type Choice, ruleNumbers } from './calibration.js'
+import { lookFarther, merge } from './farther.js'
 import type { CellShapes } from './nearness.js'
 import { BINS, rankBins } from './table.js'
 
@@ -21,49 +23,92 @@ const LOOK = 24
 
 /** A rule that can tell why it decides as it does. */
 export interface RecallRule extends StoppingRule {
-  /** Cells that must be chosen of each query. */
+  /** Cells that are looked at, at most. */
   readonly most: number
+  /** Cells that are chosen of each query at first: most queries need no more. */
+  readonly usual: number
   /** A cell behind the wave is visited if it is expected to hold at least this share of the neighbours. */
   readonly threshold: number
-  /** `tell` is given the share that each chosen cell is expected to hold: nq × nprobe, as far as they are used. */
+  /** `tell` is given the share that each chosen cell is expected to hold, NaN where none is looked at: nq × nprobe. */
   decide(
     search: Search,
     probes: Probes,
+    asked: AskedRows,
     options: RunOptions,
     tell?: (shares: Float32Array) => void,
-  ): Promise<Float32Array>
+  ): ReturnType<StoppingRule['decide']>
+}
+
+/** What was decided of each query. */
+interface Decided {
+  expected: Float32Array
+  /** 1 where more cells should be looked at. */
+  open: Uint32Array
+  /** The k-th nearest so far. */
+  limits: Float32Array
 }
 
 /** Visits, behind the nearest cells, those that hold at least a threshold's share of the neighbours, by the table. */
 export function ruleOf(choice: Choice, { metric, shapes, exact }: RuleSettings): RecallRule {
-  const { wave, threshold, most, scale, tail } = ruleNumbers(choice)
+  const { wave, threshold, most, scale, tail, cells } = ruleNumbers(choice)
   const { low, step, shares } = (choice.by as NonNullable<Choice['by']>).variant.table
   const { k, vectors } = choice
-  return { wave, k, vectors, most, threshold, decide }
+  const usual = Math.min(most, Math.max(2 * wave, Math.ceil(2 * cells)) + 24)
+  return { wave, k, vectors, most, usual, threshold, decide }
 
   async function decide(
-    { scratch, heaps, k: places }: Search,
+    search: Search,
+    probes: Probes,
+    asked: AskedRows,
+    options: RunOptions,
+    tell?: (shares: Float32Array) => void,
+  ): ReturnType<StoppingRule['decide']> {
+    const { scratch } = search
+    const { expected, open, limits } = await run(scratch, search, probes, undefined, options, tell)
+    const which = Uint32Array.from(open.keys()).filter((q) => open[q])
+    if (which.length === 0 || probes.nprobe >= most) return { probes, expected }
+    return scratch.engine.frame(async (own) => {
+      const farther = await lookFarther(own, probes, wave, asked, which, most, options)
+      const again = await run(own, search, farther, limits, options, undefined, which)
+      which.forEach((q, i) => {
+        expected[q] = again.expected[i] as number
+      })
+      return { probes: merge(probes, farther, which), expected }
+    })
+  }
+
+  /** `limits`: as they were told before, of all queries; `which`: those that the probes are of. */
+  function run(
+    scratch: Scratch,
+    { heaps, k: places }: Search,
     { nq, nprobe, cells, distances, used, norms, lengths }: Probes,
+    limits: Float32Array | undefined,
     { signal }: RunOptions,
     tell?: (shares: Float32Array) => void,
-  ): Promise<Float32Array> {
+    which?: Uint32Array,
+  ): Promise<Decided> {
     const { engine } = scratch
     return engine.frame(async (own) => {
       const place = (numbers: Float32Array | Uint32Array): number => {
-        const at = own.alloc(numbers.byteLength)
+        const at = own.alloc(Math.max(4, numbers.byteLength))
         if (numbers instanceof Float32Array) engine.floats(at, numbers.length).set(numbers)
         else engine.ints(at, numbers.length).set(numbers)
         return at
       }
       const bins = own.alloc(nprobe)
       new Uint8Array(engine.memory.buffer, bins, nprobe).set(rankBins(nprobe))
-      const at = { cells: place(cells), distances: place(distances), used: place(used), expected: own.alloc(nq * 4) }
-      const told = tell ? own.alloc(nq * nprobe * 4) : 0
+      const known = limits && which?.length ? Float32Array.from(which, (q) => limits[q] as number) : undefined
+      const at = {
+        ...{ cells: place(cells), distances: place(distances), used: place(used) },
+        ...{ expected: own.alloc(nq * 4), open: own.alloc(nq * 4), limits: known ? place(known) : own.alloc(nq * 4) },
+        told: tell ? own.alloc(nq * nprobe * 4) : 0,
+      }
+      if (tell) engine.floats(at.told, nq * nprobe).fill(Number.NaN)
       const cost = nq * nprobe * LOOK
       const record = own.record('Decide', {
         ...at,
-        told,
-        ...{ heaps, places, wanted: k, nprobe, bins, columns: BINS, low, step, wave, threshold, scale, tail },
+        ...{ heaps, places, wanted: k, known: known ? 1 : 0 },
+        ...{ nprobe, bins, columns: BINS, low, step, wave, threshold, scale, tail },
         ...{
           norms: place(norms),
           lengths: place(lengths),
@@ -78,8 +123,12 @@ export function ruleOf(choice: Choice, { metric, shapes, exact }: RuleSettings):
       cells.set(engine.ints(at.cells, cells.length))
       distances.set(engine.floats(at.distances, distances.length))
       used.set(engine.ints(at.used, nq))
-      tell?.(engine.floats(told, nq * nprobe).slice())
-      return engine.floats(at.expected, nq).slice()
+      tell?.(engine.floats(at.told, nq * nprobe).slice())
+      return {
+        expected: engine.floats(at.expected, nq).slice(),
+        open: engine.ints(at.open, nq).slice(),
+        limits: engine.floats(at.limits, nq).slice(),
+      }
     })
   }
 }

@@ -4,6 +4,7 @@ import { seeded } from '../../src/clustering/random.js'
 import { followCurve, THRESHOLDS } from '../../src/recall/curve.js'
 import { NONE } from '../../src/recall/held-out.js'
 import { nearnessOf, type Observed, WAVES } from '../../src/recall/observe.js'
+import { patienceAt } from '../../src/recall/patience.js'
 import { BINS, rankBins, shareAt, type Table } from '../../src/recall/table.js'
 
 const [K, PLACES, NLIST] = [5, 7, 30]
@@ -81,13 +82,15 @@ function simulate(seen: Observed, table: Table, settings: Settings, threshold: n
     nearnessOf(seen, metric, shapes, q, wave, { k: K, places: PLACES }, z)
     const shares = Array.from(z, (at, rank) => shareAt(table, bins[rank] as number, at))
     const neighbours = [...found.subarray(q * PLACES, q * PLACES + K)]
-    const visited = shares.map((share, rank) => rank < (WAVES[wave] as number) || share >= threshold)
+    const worth = shares.map((share, rank) => rank < (WAVES[wave] as number) || share >= threshold)
+    const looked = lookedAt(worth)
+    const visited = worth.map((own, rank) => own && rank < looked)
     const wanted = neighbours.filter((rank) => rank !== NONE).length
     const met = (rank: number, i: number): boolean =>
       rank !== NONE && (visited[rank] || visited[again[q * PLACES + i] as number]) === true
     const inside = sum(shares.filter((_, rank) => visited[rank]))
     return {
-      ...{ wanted, shares, visited, inside, cells: visited.filter(Boolean).length },
+      ...{ wanted, shares, visited, inside, examined: Math.min(looked, most), cells: visited.filter(Boolean).length },
       hits: kept.map((own) => neighbours.filter((rank, i) => met(rank, i) && own[q * PLACES + i]).length / wanted),
       vectors: sum(visited.map((visits, rank) => (visits ? (sizes[cells[q * ranks + rank] as number] as number) : 0))),
     }
@@ -95,11 +98,11 @@ function simulate(seen: Observed, table: Table, settings: Settings, threshold: n
   const mean = (of: (run: (typeof runs)[number]) => number): number => sum(runs.map(of)) / Math.max(1, runs.length)
   const recall = kept.map((_, level) => mean(({ hits }) => hits[level] as number))
   const all = sum(runs.map((run) => run.cells))
-  const tail = sum(runs.map(({ shares }) => sum(shares.slice(most))))
+  const tail = sum(runs.map(({ shares, examined }) => sum(shares.slice(examined))))
   /** Expected before there, and not visited. */
-  const left = sum(runs.map(({ shares, inside }) => sum(shares.slice(0, most)) - inside))
-  const told = ({ shares, inside }: (typeof runs)[number]): number => {
-    const outside = Math.max(0, sum(shares.slice(0, most)) - inside)
+  const left = sum(runs.map(({ shares, inside, examined }) => sum(shares.slice(0, examined)) - inside))
+  const told = ({ shares, inside, examined }: (typeof runs)[number]): number => {
+    const outside = Math.max(0, sum(shares.slice(0, examined)) - inside)
     return inside > 0 ? inside / (inside + outside * (1 + (left > 0 ? tail / left : 0))) : 0
   }
   return {
@@ -109,4 +112,13 @@ function simulate(seen: Observed, table: Table, settings: Settings, threshold: n
     beyond: (rank: number) => all && sum(runs.map(({ visited }) => visited.slice(rank).filter(Boolean).length)) / all,
     ...{ tail, left },
   }
+}
+
+/** Where patience ends. */
+function lookedAt(worth: readonly boolean[]): number {
+  const end = worth.findIndex((_, from) => {
+    const to = from + patienceAt(from)
+    return to <= worth.length && !worth.slice(from, to).some(Boolean)
+  })
+  return end < 0 ? worth.length : end + patienceAt(end)
 }
