@@ -15,10 +15,11 @@ function thresholdAt(step: number): number {
 
 /** The first threshold that a share reaches; STEPS where there is none. */
 function stepOf(share: number): number {
+  if (!(share >= thresholdAt(STEPS - 1))) return STEPS
   const step = Math.max(0, Math.ceil((Math.log(share) / Math.log(LAST)) * (STEPS - 1)))
   // What rounding has moved by one is moved back.
-  if (step < STEPS && share < thresholdAt(step)) return step + 1
-  return step > 0 && share >= thresholdAt(step - 1) ? step - 1 : Math.min(step, STEPS)
+  if (share < thresholdAt(step)) return step + 1
+  return step > 0 && share >= thresholdAt(step - 1) ? step - 1 : step
 }
 
 /** Thresholds of a cell's expected share, from which on it is visited: falling, so that work and recall rise. */

@@ -84,7 +84,7 @@ export function decideCells(record: usize, from: u32, to: u32, lane: u32): void 
 // @ts-ignore: decorator
 @inline
 function patienceAt(rank: u32): u32 {
-  return 16 + (rank >> 2)
+  return 8 + (rank >> 2)
 }
 
 /** As `nearness.ts` tells. */

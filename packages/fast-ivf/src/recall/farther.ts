@@ -51,27 +51,35 @@ function keepFirst(before: Probes, q: number, found: Probes, i: number, wave: nu
   }
 }
 
-/** Puts what was found for some queries in place of what there was; rows are as long as the longest needs. */
-export function merge(probes: Probes, some: Probes, which: Uint32Array): Probes {
-  const used = probes.used.slice()
-  which.forEach((q, i) => {
-    used[q] = some.used[i] as number
-  })
-  const { nq } = probes
+/** Cells of some of the queries: row i is of query which[i]. */
+export interface FartherProbes {
+  readonly probes: Probes
+  readonly which: Uint32Array
+}
+
+/** Puts what was found for some queries, the last that was, in place of what there was; rows are as long as is needed. */
+export function merge(before: Probes, parts: readonly FartherProbes[]): Probes {
+  if (parts.length === 0) return before
+  const { nq } = before
+  const [of, row] = [new Array<Probes>(nq).fill(before), Uint32Array.from({ length: nq }, (_, q) => q)]
+  for (const { probes, which } of parts) {
+    which.forEach((q, i) => {
+      of[q] = probes
+      row[q] = i
+    })
+  }
+  const used = Uint32Array.from(of, (probes, q) => probes.used[row[q] as number] as number)
   const nprobe = used.reduce((most, own) => Math.max(most, own), 1)
   const [cells, distances] = [new Uint32Array(nq * nprobe), new Float32Array(nq * nprobe)]
-  const put = (q: number, from: Probes, at: number): void => {
-    const [first, last] = [at * from.nprobe, at * from.nprobe + (used[q] as number)]
-    cells.set(from.cells.subarray(first, last), q * nprobe)
-    distances.set(from.distances.subarray(first, last), q * nprobe)
-  }
-  const place = new Map(Array.from(which, (q, i) => [q, i]))
   for (let q = 0; q < nq; q++) {
-    const i = place.get(q)
-    if (i === undefined) put(q, probes, q)
-    else put(q, some, i)
+    const from = of[q] as Probes
+    const first = (row[q] as number) * from.nprobe
+    for (let i = 0; i < (used[q] as number); i++) {
+      cells[q * nprobe + i] = from.cells[first + i] as number
+      distances[q * nprobe + i] = from.distances[first + i] as number
+    }
   }
-  return { ...probes, nprobe, cells, distances, used }
+  return { ...before, nprobe, cells, distances, used }
 }
 
 function some(scratch: Scratch, { rows, norms }: QueryRows, dim: number, which: Uint32Array): QueryRows {

@@ -3,7 +3,7 @@
  * out, the more of them.
  */
 export function patienceAt(rank: number): number {
-  return 16 + (rank >> 2)
+  return 8 + (rank >> 2)
 }
 
 /** Of cells in their order, each with the first threshold (a step) at which it is worth a visit: what patience leaves. */

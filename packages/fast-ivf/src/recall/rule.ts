@@ -6,7 +6,7 @@ import type { Search } from '../ivf/scan.js'
 import type { Probes } from '../ivf/visits.js'
 import type { Metric } from '../options.js'
 import { type Choice, ruleNumbers } from './calibration.js'
-import { lookFarther, merge } from './farther.js'
+import { type FartherProbes, lookFarther, merge } from './farther.js'
 import type { CellShapes } from './nearness.js'
 import { BINS, rankBins } from './table.js'
 
@@ -18,6 +18,8 @@ export interface RuleSettings {
 }
 
 const FORMS = { l2: 0, cosine: 1, ip: 2 } as const
+/** Who needs to look farther looks so many times as far. */
+const FARTHER = 4
 /** Multiply-adds that take as long as looking at a cell. */
 const LOOK = 24
 
@@ -53,7 +55,9 @@ export function ruleOf(choice: Choice, { metric, shapes, exact }: RuleSettings):
   const { wave, threshold, most, scale, tail, cells } = ruleNumbers(choice)
   const { low, step, shares } = (choice.by as NonNullable<Choice['by']>).variant.table
   const { k, vectors } = choice
-  const usual = Math.min(most, Math.max(2 * wave, Math.ceil(2 * cells)) + 24)
+  // A few cells more take little time; choosing twice takes much.
+  const mean = Math.max(wave, cells)
+  const usual = Math.min(most, Math.ceil(Math.min(4 * mean + 24, 1.5 * mean + 52)))
   return { wave, k, vectors, most, usual, threshold, decide }
 
   async function decide(
@@ -65,16 +69,21 @@ export function ruleOf(choice: Choice, { metric, shapes, exact }: RuleSettings):
   ): ReturnType<StoppingRule['decide']> {
     const { scratch } = search
     const { expected, open, limits } = await run(scratch, search, probes, undefined, options, tell)
-    const which = Uint32Array.from(open.keys()).filter((q) => open[q])
-    if (which.length === 0 || probes.nprobe >= most) return { probes, expected }
-    return scratch.engine.frame(async (own) => {
-      const farther = await lookFarther(own, probes, wave, asked, which, most, options)
-      const again = await run(own, search, farther, limits, options, undefined, which)
-      which.forEach((q, i) => {
-        expected[q] = again.expected[i] as number
+    let which = Uint32Array.from(open.keys()).filter((q) => open[q])
+    const parts: FartherProbes[] = []
+    for (let nprobe = probes.nprobe; which.length > 0 && nprobe < most; ) {
+      nprobe = Math.min(most, FARTHER * nprobe)
+      await scratch.engine.frame(async (own) => {
+        const farther = await lookFarther(own, probes, wave, asked, which, nprobe, options)
+        const again = await run(own, search, farther, limits, options, undefined, which)
+        which.forEach((q, i) => {
+          expected[q] = again.expected[i] as number
+        })
+        parts.push({ probes: farther, which })
+        which = which.filter((_, i) => again.open[i])
       })
-      return { probes: merge(probes, farther, which), expected }
-    })
+    }
+    return { probes: merge(probes, parts), expected }
   }
 
   /** `limits`: as they were told before, of all queries; `which`: those that the probes are of. */

@@ -188,7 +188,7 @@ test('the classes of the original calibrate, too', async () => {
     for (const asked of [0.9, 0.95]) {
       const { found } = await delivered(index, asked, 'cosine')
       expect(found, `${index.constructor.name} ${asked}`).toBeGreaterThan(asked - BELOW)
-      expect(found).toBeLessThan(asked + ABOVE)
+      expect(found, `${index.constructor.name} ${asked}`).toBeLessThan(asked + ABOVE)
     }
   }
 })

@@ -29,7 +29,10 @@ function observed(seed: number, nq: number, ranks: number): Observed {
 function tableOf(seed: number, ranks: number): Table {
   const random = seeded(seed)
   const rows = (rankBins(ranks).at(-1) as number) + 1
-  const shares = Float32Array.from({ length: rows * BINS }, () => (random.below(1 << 20) / (1 << 20)) ** 6)
+  const shares = Float32Array.from(
+    { length: rows * BINS },
+    () => Math.max(0, random.below(1 << 20) / (1 << 20) - 0.1) ** 6,
+  )
   return { low: -1, step: 0.1, shares }
 }
 
