@@ -23,12 +23,12 @@ export interface TuneTask {
 
 /** Parts of the vectors that candidates are tried with, and of the time that it may take until then. */
 const ROUNDS = [
-  { part: 1 / 16, least: 8192, until: 0.25 },
-  { part: 1 / 4, least: 32768, until: 0.6 },
+  { part: 1 / 16, least: 8192, until: 0.3 },
+  { part: 1 / 4, least: 12_000, until: 0.65 },
   { part: 1, least: 0, until: 1 },
 ]
 /** Of those that were tried, so many go on. */
-const KEPT = [6, 3]
+const KEPT = [8, 4]
 /** The best of the first round are tried with second cells, too. */
 const SPILLED = 2
 const QUERIES = 1000
@@ -59,21 +59,26 @@ export async function tune(task: TuneTask, options: TuneOptions): Promise<TuneRe
   for (const [i, { part, until }] of rounds.entries()) {
     const round = await prepare(task, part, k, signal)
     const scored: Scored[] = []
-    for (const [done, candidate] of candidates.entries()) {
-      signal?.throwIfAborted()
-      onProgress?.({ phase: 'tune', done: Math.min(999, Math.floor((1000 * elapsed()) / budget)), total: 1000 })
-      // The best come first: what there is no time for would hardly win.
-      if (done > 0 && elapsed() > until * budget && scored.some(({ point }) => point)) break
-      const point = await attempt(round, candidate, { recall, k, limit, build, signal })
-      if (point) tried.push(point)
-      scored.push({ candidate, point })
+    const attemptAll = async (wanted: readonly Candidate[]): Promise<Candidate[]> => {
+      for (const candidate of wanted) {
+        signal?.throwIfAborted()
+        onProgress?.({ phase: 'tune', done: Math.min(999, Math.floor((1000 * elapsed()) / budget)), total: 1000 })
+        // The best come first: what there is no time for would hardly win.
+        if (scored.length > 0 && elapsed() > until * budget) break
+        const point = await attempt(round, candidate, { recall, k, limit, build, signal })
+        if (!point) continue
+        tried.push(point)
+        scored.push({ candidate, point })
+      }
+      scored.sort((a, b) => b.point.qps - a.point.qps)
+      return scored.map(({ candidate }) => candidate)
     }
-    last = scored.filter(({ point }) => point).sort((a, b) => (b.point?.qps ?? 0) - (a.point?.qps ?? 0))
+    const best = await attemptAll(candidates)
+    // A second cell is tried with those that would win without.
+    if (i === 0 && !options.specs) await attemptAll(withSpill(best, vectors.dim, limit))
+    last = scored
+    candidates = scored.slice(0, KEPT[i + KEPT.length + 1 - rounds.length]).map(({ candidate }) => candidate)
     if (last.length === 0) break
-    candidates = last
-      .slice(0, KEPT[Math.max(0, i + KEPT.length + 1 - rounds.length)] ?? last.length)
-      .map(({ candidate }) => candidate)
-    if (i === 0 && !options.specs && rounds.length > 1) candidates.push(...withSpill(candidates, vectors.dim, limit))
   }
   onProgress?.({ phase: 'tune', done: 1000, total: 1000 })
   const best = last[0]?.point
@@ -93,7 +98,7 @@ export async function tune(task: TuneTask, options: TuneOptions): Promise<TuneRe
 
 interface Scored {
   candidate: Candidate
-  point: TunePoint | undefined
+  point: TunePoint
 }
 
 /** Vectors, and queries whose nearest among them are known. */

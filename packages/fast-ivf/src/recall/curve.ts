@@ -9,21 +9,21 @@ const STEPS = 256
 /** Thresholds fall to this: hardly any neighbour is beyond. */
 const LAST = 1e-6
 
-function thresholdAt(step: number): number {
-  return Math.fround(LAST ** (step / (STEPS - 1)))
-}
+/** Thresholds of a cell's expected share, from which on it is visited: falling, so that work and recall rise. */
+export const THRESHOLDS: readonly number[] = Array.from({ length: STEPS }, (_, step) =>
+  Math.fround(LAST ** (step / (STEPS - 1))),
+)
+
+const SCALE = (STEPS - 1) / Math.log(LAST)
 
 /** The first threshold that a share reaches; STEPS where there is none. */
 function stepOf(share: number): number {
-  if (!(share >= thresholdAt(STEPS - 1))) return STEPS
-  const step = Math.max(0, Math.ceil((Math.log(share) / Math.log(LAST)) * (STEPS - 1)))
+  if (!(share >= (THRESHOLDS[STEPS - 1] as number))) return STEPS
+  const step = Math.max(0, Math.ceil(Math.log(share) * SCALE))
   // What rounding has moved by one is moved back.
-  if (share < thresholdAt(step)) return step + 1
-  return step > 0 && share >= thresholdAt(step - 1) ? step - 1 : step
+  if (share < (THRESHOLDS[step] as number)) return step + 1
+  return step > 0 && share >= (THRESHOLDS[step - 1] as number) ? step - 1 : step
 }
-
-/** Thresholds of a cell's expected share, from which on it is visited: falling, so that work and recall rise. */
-export const THRESHOLDS: readonly number[] = Array.from({ length: STEPS }, (_, i) => thresholdAt(i))
 
 /** What searching by a table comes to at each threshold, on average over queries it has not seen. */
 export interface Curve {

@@ -24,12 +24,12 @@ export const NONE = 0xffffffff
 /** Multiply-adds that finding the truth may take. */
 const WORK = 1.6e11
 const FEWEST = 400
-const MOST = 3000
+const MOST = 2000
 
-/** How many vectors are held out when no queries are given: a tenth at most, fewer where comparing them takes long. */
+/** How many vectors are held out when no queries are given: a fifth at most, fewer where comparing them takes long. */
 export function heldOutCount({ size, model: { dim } }: Pick<Contents, 'size' | 'model'>): number {
   const affordable = Math.floor(WORK / Math.max(1, size * dim))
-  return Math.min(Math.ceil(size / 4), Math.max(FEWEST, Math.min(MOST, affordable)))
+  return Math.min(Math.ceil(size / 5), Math.max(FEWEST, Math.min(MOST, affordable)))
 }
 
 /** Vectors of the index, drawn at random, each to be looked up among the others. */

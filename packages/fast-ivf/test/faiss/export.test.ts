@@ -41,7 +41,14 @@ const CASES: [spec: string, options: Partial<IvfIndexOptions>][] = [
 const nameOf = (spec: string, { metric, keep }: Partial<IvfIndexOptions>): string =>
   `${spec} by ${metric}, keep ${keep}`
 const build = (spec: string, options: Partial<IvfIndexOptions>): Promise<IvfIndex> =>
-  IvfIndex.build(vectors, { spec, dim: DIM, threads: 0, nprobe: spec.includes('IVF') ? 5 : 1, ...options })
+  IvfIndex.build(vectors, {
+    calibrate: false,
+    spec,
+    dim: DIM,
+    threads: 0,
+    nprobe: spec.includes('IVF') ? 5 : 1,
+    ...options,
+  })
 
 /** SQ is written as 8-bit codes: what is near enough is compared exactly, or answers differ. */
 const factor = (spec: string): { rescoreFactor?: number } => (spec.includes('SQ') ? { rescoreFactor: 60 } : {})

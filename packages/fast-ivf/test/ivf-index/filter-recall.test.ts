@@ -32,7 +32,7 @@ describe.each([
   let index: IvfIndex
   let base: SearchResult
   beforeAll(async () => {
-    index = await IvfIndex.build(vectors, { spec, metric, dim: DIM, nprobe: NPROBE })
+    index = await IvfIndex.build(vectors, { calibrate: false, spec, metric, dim: DIM, nprobe: NPROBE })
     base = await index.search(queries)
   })
   afterAll(() => index.close())

@@ -136,7 +136,7 @@ test.each([['№ 5'], [5], [null], [true], [{}], [Symbol('filter')]])('%s is no 
 })
 
 test('ids of rows and numbers filter, by typed arrays too, and other kinds allow nothing', async () => {
-  const index = await IvfIndex.build<Id>(vectors, { ...settings, spec: 'IVF6,Flat', metric: 'l2' })
+  const index = await IvfIndex.build<Id>(vectors, { calibrate: false, ...settings, spec: 'IVF6,Flat', metric: 'l2' })
   const rows = new Map<Id, Float32Array>([[7, 8, 400].map((id) => [id, vectorAt(id)] as const)].flat())
   for (const filter of [Uint32Array.of(7, 8, 400, 9999), [7, 8, 400, 7.5, -1], new Set([7, 8, 400, 'x', 7n])]) {
     const found = await index.search(queries, { ...whole, k: 5, filter: filter as Id[] })
@@ -156,7 +156,7 @@ test('a zero query has no answers by cosine, and a zero vector is none, however 
     ['SQ4', { keep: 'none' }],
     ['PQ6x4', { keep: 'int8' }],
   ] as const) {
-    const index = await IvfIndex.build(some, { ...settings, spec: `IVF${NLIST},${word}`, ...options })
+    const index = await IvfIndex.build(some, { calibrate: false, ...settings, spec: `IVF${NLIST},${word}`, ...options })
     for (const most of [5, 160]) {
       const found = await index.search(asked, { ...whole, k: 200, filter: (id) => id < most })
       expect([...found.counts]).toEqual([most === 5 ? 3 : 157, 0, most === 5 ? 3 : 157])

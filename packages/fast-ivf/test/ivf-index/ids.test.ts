@@ -79,7 +79,9 @@ describe('an index of strings', () => {
 
   /** Two parts, from one of which some are gone. */
   async function strings(): Promise<{ index: IvfIndex<Id>; engine: Engine }> {
-    const made = await inEngine(() => IvfIndex.build<Id>(rows(0, 50), { ...settings, ids: named(0, 50) }))
+    const made = await inEngine(() =>
+      IvfIndex.build<Id>(rows(0, 50), { calibrate: false, ...settings, ids: named(0, 50) }),
+    )
     await made.index.add(rows(50, COUNT), { ids: named(50, COUNT) })
     expect(await made.index.remove(named(45, 50))).toBe(5)
     return made
@@ -92,7 +94,13 @@ test('what fails when some of it is stored leaves nothing of that', async () => 
   const wide = mixture(step, dim, 52, 8)
   const names = Array.from({ length: 5 * step }, (_, i) => `№ ${i}`)
   const { index, engine } = await inEngine(() =>
-    IvfIndex.build<string>(wide.subarray(0, 9 * dim), { spec: 'Flat', metric: 'ip', ids: names.slice(0, 9), dim }),
+    IvfIndex.build<string>(wide.subarray(0, 9 * dim), {
+      calibrate: false,
+      spec: 'Flat',
+      metric: 'ip',
+      ids: names.slice(0, 9),
+      dim,
+    }),
   )
   const { bytes } = engine
   const failed = new Error('the source failed')
@@ -151,14 +159,15 @@ test.each([
 ])('%s is no id', async (_, id) => {
   const index = await IvfIndex.train<Id>(vectors, settings)
   expect((await refusal(index.add(rows(0, 1), { ids: [id] }))).code).toBe('ERR_ID')
-  expect((await refusal(IvfIndex.build<Id>(rows(0, 9), { ...settings, ids: new Array<Id>(9).fill(id) }))).code).toBe(
-    'ERR_ID',
-  )
+  expect(
+    (await refusal(IvfIndex.build<Id>(rows(0, 9), { calibrate: false, ...settings, ids: new Array<Id>(9).fill(id) })))
+      .code,
+  ).toBe('ERR_ID')
   await index.close()
 })
 
 test('rows are numbered over all that was ever added, until ids are given', async () => {
-  const index = await IvfIndex.build(rows(0, 10), { ...settings, compactAt: 0 })
+  const index = await IvfIndex.build(rows(0, 10), { calibrate: false, ...settings, compactAt: 0 })
   expect(await index.remove([0, 9, 9, 500, -1])).toBe(2)
   await index.compact()
   await index.add(rows(10, 12))
@@ -185,7 +194,7 @@ test('an index of rows that is empty takes ids of any kind', async () => {
       [7n, 8n],
       [1, 0],
     ]) {
-      const index = await IvfIndex.build<Id>(rows(0, 10), { ...settings, compactAt })
+      const index = await IvfIndex.build<Id>(rows(0, 10), { calibrate: false, ...settings, compactAt })
       expect(await index.remove(Array.from({ length: 10 }, (_, i) => i))).toBe(10)
       expect((await index.search(rows(0, 1), all)).of(0)).toEqual([])
       await index.add(rows(10, 12), { ids })
@@ -197,7 +206,7 @@ test('an index of rows that is empty takes ids of any kind', async () => {
 })
 
 test('ids are read when a call is made', async () => {
-  const index = await IvfIndex.build<Id>(rows(0, 20), { ...settings, ids: named(0, 20) })
+  const index = await IvfIndex.build<Id>(rows(0, 20), { calibrate: false, ...settings, ids: named(0, 20) })
   const [added, removed] = [['a', 'b'], new Set(['№ 1', '№ 2'])]
   const calls = [index.add(rows(20, 22), { ids: added }), index.remove(removed)] as const
   added.fill('№ 5')
@@ -208,7 +217,7 @@ test('ids are read when a call is made', async () => {
 })
 
 test('writers take turns: of two that add one id, the second is refused', async () => {
-  const index = await IvfIndex.build<string>(rows(0, 20), { ...settings, ids: named(0, 20) })
+  const index = await IvfIndex.build<string>(rows(0, 20), { calibrate: false, ...settings, ids: named(0, 20) })
   const calls = [rows(20, 21), rows(21, 22)].map((vector) => index.add(vector, { ids: ['a'] }))
   const removed = index.remove(['a'])
   expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])

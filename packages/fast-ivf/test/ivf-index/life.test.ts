@@ -15,7 +15,7 @@ const all = { k: 15, nprobe: 12 } as const
 describe.each(SPECS)('%s', (spec) => {
   let index: IvfIndex
   beforeAll(async () => {
-    index = await IvfIndex.build(vectors, { spec, ...common })
+    index = await IvfIndex.build(vectors, { calibrate: false, spec, ...common })
   })
   afterAll(() => index.close())
   const ways = spec.endsWith('Flat') ? [{}] : [{}, { rescore: false }, { rescoreFactor: 3 }, { rescoreNumSamples: 5 }]
@@ -79,7 +79,11 @@ describe.each(SPECS)('%s', (spec) => {
     const { bytes } = index
     const before = await index.search(queries, all)
     for (const [data, code, message] of bad) {
-      for (const call of [index.add(data()), index.search(data()), IvfIndex.build(data(), { spec, ...common })]) {
+      for (const call of [
+        index.add(data()),
+        index.search(data()),
+        IvfIndex.build(data(), { calibrate: false, spec, ...common }),
+      ]) {
         expect(await refusal(call)).toMatchObject({ code, message: expect.stringMatching(message) })
       }
       expect(index).toMatchObject({ size: COUNT, bytes })
@@ -98,7 +102,7 @@ describe.each(SPECS)('%s', (spec) => {
 })
 
 test.each(['SQ1', 'SQ2', 'SQ4', 'SQ8'])('%s: a bound leaves out the same however many ask', async (spec) => {
-  const index = await IvfIndex.build(mixture(8000, DIM, 23), { spec, ...common })
+  const index = await IvfIndex.build(mixture(8000, DIM, 23), { calibrate: false, spec, ...common })
   for (const epsilon of [0, 0.5, 1.9]) {
     const found = await index.search(queries, { k: 15, epsilon })
     for (let q = 0; q < 70; q++) {

@@ -181,7 +181,7 @@ describe('beside a writer', () => {
   test.each(['Flat', 'SQ4'])('%s: a search sees the index before or after, never half', async (codes) => {
     const settings = { spec: `IVF${NLIST},${codes}`, metric: 'l2', dim: DIM, threads: 0, kmeansIterations: 1 } as const
     for (const compactAt of [0, 1]) {
-      const index = await IvfIndex.build<string>(near, { ...settings, compactAt, ids })
+      const index = await IvfIndex.build<string>(near, { calibrate: false, ...settings, compactAt, ids })
       // Parts, of which writers merge some and keep others.
       const extra = Array.from({ length: 70 }, (_, i) => `other ${i}`)
       const others = mixture(70, DIM, 42, 8).map((value) => value - 1000)

@@ -19,7 +19,8 @@ export function indexOf(word: string, metric: Metric = 'l2', options: IvfIndexOp
   const name = JSON.stringify([word, metric, options])
   const spec = word.startsWith('OPQ') ? word.replace(',', `,IVF${NLIST},`) : `IVF${NLIST},${word}`
   const index =
-    indexes.get(name) ?? IvfIndex.build(vectors, { spec, metric, dim: DIM, kmeansIterations: 4, ...options })
+    indexes.get(name) ??
+    IvfIndex.build(vectors, { calibrate: false, spec, metric, dim: DIM, kmeansIterations: 4, ...options })
   indexes.set(name, index)
   return index
 }

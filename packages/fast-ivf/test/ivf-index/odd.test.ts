@@ -20,7 +20,7 @@ describe.each(METRICS)('by %s', (metric) => {
     const queries = mixture(8, dim, dim + 1, 6)
     const truth = await exactSearch(vectors, queries, { k: 12, metric, dim })
     for (const word of ['Flat', ...SCALAR, `PQ${dim === 100 ? 20 : dim}x4`, `PQ${dim === 100 ? 10 : 1}x6`]) {
-      const index = await IvfIndex.build(vectors, { spec: `IVF5,${word}`, metric, dim, ...quick })
+      const index = await IvfIndex.build(vectors, { calibrate: false, spec: `IVF5,${word}`, metric, dim, ...quick })
       const all = word.startsWith('PQ') ? { rescoreFactor: 25 } : word === 'Flat' ? {} : { epsilon: 100 }
       const found = await index.search(queries, { k: 12, nprobe: 5, ...all })
       for (let q = 0; q < 8; q++) expectNear(found.of(q), truth.of(q), 1e-5)
@@ -37,10 +37,16 @@ describe.each(METRICS)('by %s', (metric) => {
     const truth = await exactSearch(scaled(vectors), scaled(queries), { k: 10, metric, dim })
     const least = metric === 'cosine' ? 1 : size ** 2
     for (const word of ['Flat', ...SCALAR, 'PQ6x4', 'PQ6x6']) {
-      const index = await IvfIndex.build(scaled(vectors), { spec: `IVF8,${word}`, metric, dim, ...quick })
+      const index = await IvfIndex.build(scaled(vectors), {
+        calibrate: false,
+        spec: `IVF8,${word}`,
+        metric,
+        dim,
+        ...quick,
+      })
       const all = word.startsWith('PQ') ? { rescoreFactor: 60 } : word === 'Flat' ? {} : { epsilon: 50 }
       const found = await index.search(scaled(queries), { k: 10, nprobe: 8, ...all })
-      const usual = await IvfIndex.build(vectors, { spec: `IVF8,${word}`, metric, dim, ...quick })
+      const usual = await IvfIndex.build(vectors, { calibrate: false, spec: `IVF8,${word}`, metric, dim, ...quick })
       const [small, plain] = await Promise.all([
         index.search(scaled(queries), { k: 200, nprobe: 8, rescore: false }),
         usual.search(queries, { k: 200, nprobe: 8, rescore: false }),
@@ -67,7 +73,7 @@ describe.each(METRICS)('by %s', (metric) => {
     const [truth] = (await exactSearch(vectors, row, { k: 1, metric, dim })).of(0)
     for (const word of ['Flat', ...SCALAR, 'PQ5x4', 'PQ4x5', 'OPQ5,PQ5x4']) {
       const spec = word.startsWith('OPQ') ? word.replace(',', ',IVF4,') : `IVF4,${word}`
-      const index = await IvfIndex.build(vectors, { spec, metric, dim, ...quick })
+      const index = await IvfIndex.build(vectors, { calibrate: false, spec, metric, dim, ...quick })
       for (const rescore of [true, false]) {
         for (const k of [1, 10, 200]) {
           const found = (await index.search(row, { k, nprobe: 4, rescore })).of(0)
@@ -141,7 +147,7 @@ test('zero vectors have no cosine: they are never an answer, and have none', asy
   queries.fill(0, 2 * dim, 3 * dim)
   for (const word of ['Flat', ...SCALAR, 'PQ4x4', 'PQ4x5', 'OPQ4,PQ4x4']) {
     const spec = word.startsWith('OPQ') ? word.replace(',', ',IVF4,') : `IVF4,${word}`
-    const index = await IvfIndex.build(vectors, { spec, dim, ...quick })
+    const index = await IvfIndex.build(vectors, { calibrate: false, spec, dim, ...quick })
     for (const options of word === 'Flat'
       ? [{}]
       : [{}, { rescore: false }, { rescoreFactor: 2 }, { rescoreNumSamples: 3 }]) {

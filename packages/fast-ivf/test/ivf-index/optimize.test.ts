@@ -30,7 +30,7 @@ describe.each(['l2', 'ip', 'cosine'] as const)('by %s', (metric) => {
     beforeAll(async () => {
       ;[index, plain] = (await Promise.all(
         [0, 1].map(async () => {
-          const made = await IvfIndex.build(first, { spec, metric, dim: DIM, kmeansIterations: 4 })
+          const made = await IvfIndex.build(first, { calibrate: false, spec, metric, dim: DIM, kmeansIterations: 4 })
           await made.add(added)
           return made
         }),
@@ -99,7 +99,7 @@ describe.each(['l2', 'ip', 'cosine'] as const)('by %s', (metric) => {
 })
 
 test('tiny cells are given up, and what is in order stays as it is', async () => {
-  const index = await IvfIndex.build(first, { spec: 'IVF20,Flat', dim: DIM })
+  const index = await IvfIndex.build(first, { calibrate: false, spec: 'IVF20,Flat', dim: DIM })
   const report = await index.optimize({ cellSize: 10_000 })
   expect(report.dissolved).toBe(19)
   expect(index.nlist).toBe(1)
@@ -116,7 +116,7 @@ test('tiny cells are given up, and what is in order stays as it is', async () =>
 })
 
 test('aborted it leaves everything as it was', async () => {
-  const index = await IvfIndex.build(first, { spec: 'IVF8,SQ4', dim: DIM })
+  const index = await IvfIndex.build(first, { calibrate: false, spec: 'IVF8,SQ4', dim: DIM })
   const before = await index.toBytes()
   for (const at of [1, 2, 3]) {
     const controller = new AbortController()
@@ -131,7 +131,7 @@ test('aborted it leaves everything as it was', async () => {
 })
 
 test('projected vectors alone cannot be given to other cells', async () => {
-  const index = await IvfIndex.build(first, { spec: 'IVF8,PCA6,SQ4', dim: DIM, keep: 'none' })
+  const index = await IvfIndex.build(first, { calibrate: false, spec: 'IVF8,PCA6,SQ4', dim: DIM, keep: 'none' })
   await expect(index.optimize()).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
   await index.close()
 })

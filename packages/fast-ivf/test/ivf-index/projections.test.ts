@@ -15,7 +15,7 @@ const options = { dim: DIM, threads: 0, seed: 5 } as const
 describe.each(METRICS)('by %s', (metric) => {
   describe.each(['PCA8,IVF6,', 'IVF6,PCA8,', 'RR8,', 'T8,IVF6,', 'IVF6,PCAC8,', 'L2norm,IVF6,'])('%s…', (head) => {
     test('estimates are the scores of projected vectors', async () => {
-      const index = await IvfIndex.build(vectors, { ...options, spec: `${head}Flat`, metric })
+      const index = await IvfIndex.build(vectors, { calibrate: false, ...options, spec: `${head}Flat`, metric })
       const found = await index.search(queries, { k: COUNT, nprobe: index.nlist, rescore: false })
       const expected = plainScores(index.projection!, metric)
       for (let q = 0; q < NQ; q++) {
@@ -30,7 +30,7 @@ describe.each(METRICS)('by %s', (metric) => {
     })
 
     test('8-bit codes estimate the same, wherever cells are', async () => {
-      const index = await IvfIndex.build(vectors, { ...options, spec: `${head}SQ8`, metric })
+      const index = await IvfIndex.build(vectors, { calibrate: false, ...options, spec: `${head}SQ8`, metric })
       const found = await index.search(queries, { k: COUNT, nprobe: index.nlist, rescore: false })
       const expected = plainScores(index.projection!, metric)
       let [gaps, sizes] = [0, 0]
@@ -47,7 +47,7 @@ describe.each(METRICS)('by %s', (metric) => {
     })
 
     test('rescored, scores are those of the vectors themselves, and with enough candidates all are found', async () => {
-      const index = await IvfIndex.build(vectors, { ...options, spec: `${head}Flat`, metric })
+      const index = await IvfIndex.build(vectors, { calibrate: false, ...options, spec: `${head}Flat`, metric })
       const truth = await exactSearch(vectors, queries, { k: 10, metric, dim: DIM, threads: 0 })
       const all = await index.search(queries, { k: 10, nprobe: index.nlist, rescoreFactor: COUNT / 10 })
       expect(recall(all, truth, 10)).toBe(1)
@@ -60,7 +60,7 @@ describe.each(METRICS)('by %s', (metric) => {
   test('adding piece by piece gives the answers of adding at once', async () => {
     const spec = 'IVF6,PCA8,SQ8'
     const at = (rows: number): number => rows * DIM
-    const whole = await IvfIndex.build(vectors, { ...options, spec, metric })
+    const whole = await IvfIndex.build(vectors, { calibrate: false, ...options, spec, metric })
     const pieces = await IvfIndex.train(vectors, { ...options, spec, metric })
     for (const [from, to] of [
       [0, 700],
@@ -77,8 +77,8 @@ describe.each(METRICS)('by %s', (metric) => {
 
   test('threads and batches change nothing', async () => {
     const spec = 'PCA8,IVF6,SQ4'
-    const one = await IvfIndex.build(vectors, { ...options, spec, metric })
-    const two = await IvfIndex.build(vectors, { ...options, spec, metric, threads: 2 })
+    const one = await IvfIndex.build(vectors, { calibrate: false, ...options, spec, metric })
+    const two = await IvfIndex.build(vectors, { calibrate: false, ...options, spec, metric, threads: 2 })
     const found = await one.search(queries, { k: 20 })
     expect(await two.search(queries, { k: 20 })).toEqual(found)
     const alone = await one.search(queries.subarray(0, DIM), { k: 20 })
@@ -96,7 +96,7 @@ test('where a projection stands in a spec is where it is done', async () => {
     ['PCA8,OPQ4,IVF6,PQ4x4', 'PCA8,OPQ4,IVF6,PQ4x4', 8],
     ['PCA8,Flat', 'PCA8,Flat', 8],
   ] as const) {
-    const index = await IvfIndex.build(vectors, { ...options, spec: given })
+    const index = await IvfIndex.build(vectors, { calibrate: false, ...options, spec: given })
     expect(index.spec).toBe(shown)
     expect(index.centroids.length).toBe(index.nlist * dim)
     await index.close()
@@ -105,7 +105,7 @@ test('where a projection stands in a spec is where it is done', async () => {
 
 test('what cannot be had is told', async () => {
   const build = (spec: string, more: object = {}): Promise<unknown> =>
-    IvfIndex.build(vectors, { ...options, spec, ...more })
+    IvfIndex.build(vectors, { calibrate: false, ...options, spec, ...more })
   const wide = await refusal(build('PCA33,IVF6,SQ8'))
   expect([wide.code, wide.message.includes('33 components, but the vectors have 32')]).toEqual(['ERR_DIM', true])
   const two = await refusal(build('PCA8,IVF6,RR8,SQ8'))
@@ -114,9 +114,11 @@ test('what cannot be had is told', async () => {
   expect((await refusal(build('PCA8,IVF6,PQ3x4'))).code).toBe('ERR_DIM')
   const unknown = await refusal(build('XX8,IVF6,SQ8'))
   expect(unknown.message).toContain('PCA<components>')
-  const few = await refusal(IvfIndex.build(vectors.subarray(0, 10 * DIM), { ...options, spec: 'PCA16,IVF2,Flat' }))
+  const few = await refusal(
+    IvfIndex.build(vectors.subarray(0, 10 * DIM), { calibrate: false, ...options, spec: 'PCA16,IVF2,Flat' }),
+  )
   expect([few.code, few.message.includes('10 vectors')]).toEqual(['ERR_TOO_FEW', true])
-  const bound = await IvfIndex.build(vectors, { ...options, spec: 'PCA8,IVF6,SQ8' })
+  const bound = await IvfIndex.build(vectors, { calibrate: false, ...options, spec: 'PCA8,IVF6,SQ8' })
   expect((await refusal(bound.search(queries, { epsilon: 2 }))).message).toContain('do not know their error')
   expect((await refusal(bound.search(queries, { rescore: false, confidence: true }))).code).toBe('ERR_ARGUMENT')
   await bound.close()
@@ -129,7 +131,7 @@ test('a projection keeps most neighbours with a quarter of the components, resco
   const truth = await exactSearch(rows, asked, { k: 10, dim, threads: 0 })
   const floors = { 'AE16,IVF32,Flat': [0.58, 0.98], 'IVF32,AE16,Flat': [0.58, 0.98], 'AE16,IVF32,SQ8': [0.58, 0.98] }
   for (const [spec, [bare, rescored]] of Object.entries(floors)) {
-    const index = await IvfIndex.build(rows, { dim, spec, threads: 0 })
+    const index = await IvfIndex.build(rows, { calibrate: false, dim, spec, threads: 0 })
     expect(recall(await index.search(asked, { k: 10, nprobe: 32, rescore: false }), truth, 10)).toBeGreaterThan(bare!)
     expect(recall(await index.search(asked, { k: 10, nprobe: 32, rescoreFactor: 8 }), truth, 10)).toBeGreaterThan(
       rescored!,

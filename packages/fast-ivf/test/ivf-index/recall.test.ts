@@ -57,5 +57,13 @@ describe.each(METRICS)('recall@10 by %s', (metric) => {
 })
 
 function build(spec: string, metric: Metric): Promise<IvfIndex> {
-  return IvfIndex.build(vectors, { spec, metric, dim: DIM, seed: 1, kmeansIterations: 5, kmeansPointsPerCentroid: 50 })
+  return IvfIndex.build(vectors, {
+    calibrate: false,
+    spec,
+    metric,
+    dim: DIM,
+    seed: 1,
+    kmeansIterations: 5,
+    kmeansPointsPerCentroid: 50,
+  })
 }

@@ -36,7 +36,7 @@ describe('vectors kept beside their codes', () => {
   const [DIM, COUNT] = [37, 1000]
   const vectors = mixture(COUNT, DIM, 2)
   const build = (keep: Keep, data: Vectors = vectors): Promise<IvfIndex> =>
-    IvfIndex.build(data, { spec: 'IVF8,SQ4', metric: 'l2', dim: DIM, keep, kmeansIterations: 2 })
+    IvfIndex.build(data, { calibrate: false, spec: 'IVF8,SQ4', metric: 'l2', dim: DIM, keep, kmeansIterations: 2 })
 
   test.each([
     ['f32', 148],

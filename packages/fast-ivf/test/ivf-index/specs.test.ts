@@ -122,7 +122,7 @@ describe('a spec', () => {
     }
     expect(await refusal(() => defaultSpec(-1, 8))).toMatchObject({ message: expect.stringContaining('n is -1') })
     expect(await refusal(() => defaultSpec(10, 0))).toMatchObject({ message: expect.stringContaining('dim is 0') })
-    const index = await IvfIndex.build(vectors, { dim: DIM })
+    const index = await IvfIndex.build(vectors, { calibrate: false, dim: DIM })
     expect(index.spec).toBe(defaultSpec(COUNT, DIM))
     await index.close()
   })
@@ -152,7 +152,7 @@ describe.each([...KINDS.flatMap((kind) => [kind, inCells(kind)]), ...SPILLED])('
     expect(built.keep).toBe(spec.endsWith('Flat') ? 'none' : 'f32')
     const truth = await built.search(queries)
     expect(truth.k).toBe(10)
-    const batched = await IvfIndex.build(batches(), { ...quick, spec, seed: 3 })
+    const batched = await IvfIndex.build(batches(), { calibrate: false, ...quick, spec, seed: 3 })
     expectSame(await batched.search(queries), truth)
     const trained = await IvfIndex.train(vectors, { ...quick, spec, seed: 3 })
     expect(trained).toMatchObject({ trained: true, size: 0, codeBytes: 0 })
@@ -184,7 +184,7 @@ test('of the same seed it is the same index, of another another', async () => {
 })
 
 function build(options: IvfIndexOptions): Promise<IvfIndex> {
-  return IvfIndex.build(vectors, { ...quick, ...options })
+  return IvfIndex.build(vectors, { calibrate: false, ...quick, ...options })
 }
 
 function* batches(): Generator<Float32Array> {

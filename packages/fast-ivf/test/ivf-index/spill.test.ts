@@ -24,7 +24,8 @@ afterAll(async () => {
 
 function indexOf(spec: string, options: IvfIndexOptions): Promise<IvfIndex> {
   const name = JSON.stringify([spec, options])
-  const index = indexes.get(name) ?? IvfIndex.build(vectors, { spec, dim: DIM, kmeansIterations: 4, ...options })
+  const index =
+    indexes.get(name) ?? IvfIndex.build(vectors, { calibrate: false, spec, dim: DIM, kmeansIterations: 4, ...options })
   indexes.set(name, index)
   return index
 }
@@ -186,7 +187,7 @@ test('codes are stored twice, the vectors kept beside them once', async () => {
 
 test('a vector that is its own centroid has no second cell, and is found', async () => {
   const few = vectors.subarray(0, 30 * DIM)
-  const index = await IvfIndex.build(few, { spec: 'IVF30s,Flat', metric: 'l2', dim: DIM, threads: 0 })
+  const index = await IvfIndex.build(few, { calibrate: false, spec: 'IVF30s,Flat', metric: 'l2', dim: DIM, threads: 0 })
   expect(await expectSpilled(index)).toBeLessThan(30)
   const found = await index.search(few, { k: 1, nprobe: 1 })
   expect([...found.scores]).toEqual(new Array(30).fill(0))
@@ -198,7 +199,7 @@ test('vectors that are all equal, all zero or very large are stored and found', 
   for (const value of [0, 1, 1e18]) {
     const same = new Float32Array(20 * 4).fill(value)
     same.set([1, 2, 3, 4], 4)
-    const index = await IvfIndex.build(same, { spec: 'IVF3s,Flat', metric: 'l2', dim: 4, threads: 0 })
+    const index = await IvfIndex.build(same, { calibrate: false, spec: 'IVF3s,Flat', metric: 'l2', dim: 4, threads: 0 })
     await expectSpilled(index)
     const found = (await index.search(same.subarray(4, 8), { k: 30, nprobe: 3 })).of(0)
     expect(found[0]).toEqual({ id: 1, score: 0 })

@@ -20,6 +20,7 @@ afterEach(() => void vi.unstubAllGlobals())
 
 const build = (spec: string, more: IvfIndexOptions<Id> = {}): Promise<IvfIndex<Id>> =>
   IvfIndex.build<Id>(vectors, {
+    calibrate: false,
     ...{ spec, dim: DIM, metric: 'l2', kmeansIterations: 1, kmeansPointsPerCentroid: 8, threads: 0 },
     ...more,
   } as IvfIndexOptions<Id>)

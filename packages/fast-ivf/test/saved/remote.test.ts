@@ -15,7 +15,13 @@ const asked: [from: number, to: number][] = []
 
 beforeAll(async () => {
   const ids = Array.from({ length: COUNT }, (_, i) => `№ ${i}`)
-  index = await IvfIndex.build<string>(vectors, { spec: `IVF${NLIST},SQ8`, metric: 'l2', dim: DIM, ids })
+  index = await IvfIndex.build<string>(vectors, {
+    calibrate: false,
+    spec: `IVF${NLIST},SQ8`,
+    metric: 'l2',
+    dim: DIM,
+    ids,
+  })
   bytes = await index.toBytes()
   server = createServer(({ headers }, response) => {
     const [from = 0, to = 0] = (/(\d+)-(\d+)/.exec(headers.range ?? '') ?? []).slice(1).map(Number)

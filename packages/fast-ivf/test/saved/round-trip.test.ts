@@ -133,7 +133,13 @@ test.each(['Flat', `IVF${NLIST},SQ4`, `IVF${NLIST}s,SQ4`, `PCA10,IVF${NLIST},PQ5
 )
 
 test('an index of which all is removed, and whose memory is not had back yet, is opened empty', async () => {
-  const index = await IvfIndex.build(vectors, { spec: `IVF${NLIST},SQ4`, dim: DIM, threads: 0, compactAt: 1 })
+  const index = await IvfIndex.build(vectors, {
+    calibrate: false,
+    spec: `IVF${NLIST},SQ4`,
+    dim: DIM,
+    threads: 0,
+    compactAt: 1,
+  })
   expect(await index.remove(Array.from({ length: COUNT }, (_, i) => i))).toBe(COUNT)
   const opened = await openIndex(await index.toBytes(), { threads: 0 })
   expect((await opened.search(queries, { k: 3 })).counts.every((count) => count === 0)).toBe(true)
@@ -143,7 +149,14 @@ test('an index of which all is removed, and whose memory is not had back yet, is
 })
 
 test('numbers of rows go on where they ended, though rows are gone', async () => {
-  const index = await IvfIndex.build(vectors, { spec: 'Flat', metric: 'l2', dim: DIM, threads: 0, compactAt: 0 })
+  const index = await IvfIndex.build(vectors, {
+    calibrate: false,
+    spec: 'Flat',
+    metric: 'l2',
+    dim: DIM,
+    threads: 0,
+    compactAt: 0,
+  })
   await index.remove([COUNT - 1, COUNT - 2])
   const opened = await IvfIndex.open(await index.toBytes(), { threads: 0 })
   await opened.add(others.subarray(0, DIM))
@@ -154,7 +167,13 @@ test('numbers of rows go on where they ended, though rows are gone', async () =>
 
 test('an id with half a character is refused, since UTF-8 has none and no file could hold it', async () => {
   const ids = ['a', 'b\ud800', 'c']
-  const build = IvfIndex.build<string>(others.subarray(0, 3 * DIM), { spec: 'Flat', dim: DIM, threads: 0, ids })
+  const build = IvfIndex.build<string>(others.subarray(0, 3 * DIM), {
+    calibrate: false,
+    spec: 'Flat',
+    dim: DIM,
+    threads: 0,
+    ids,
+  })
   expect(await refusal(build)).toMatchObject({ code: 'ERR_ID', message: expect.stringContaining('ids[1]') })
 })
 

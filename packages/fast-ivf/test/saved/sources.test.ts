@@ -123,7 +123,12 @@ describe('over http', () => {
   let far: IvfIndex
   let body: Buffer
   beforeAll(async () => {
-    far = await IvfIndex.build(mixture(1200, DIM, 74), { spec: `IVF${NLIST},Flat`, dim: DIM, ...life })
+    far = await IvfIndex.build(mixture(1200, DIM, 74), {
+      calibrate: false,
+      spec: `IVF${NLIST},Flat`,
+      dim: DIM,
+      ...life,
+    })
     body = Buffer.from(await far.toBytes())
     server = createServer((request, response) => {
       const range = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '')

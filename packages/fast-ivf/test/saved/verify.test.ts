@@ -94,6 +94,7 @@ test('what is no index, or has a damaged header, is refused', async () => {
 
 test('it reads in bounded pieces, stops when it is told to, and closes what it was given', async () => {
   const index = await IvfIndex.build(mixture(3000, 1024, 3, 4), {
+    calibrate: false,
     ...{ dim: 1024, spec: 'IVF2,SQ8', metric: 'l2', kmeansIterations: 1, ...life },
   })
   const bytes = await index.toBytes()

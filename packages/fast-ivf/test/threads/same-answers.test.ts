@@ -85,7 +85,7 @@ describe('codes: the same bytes on any number of threads', () => {
   ] as const)('IvfIndex %s: build, add, search by %s', (spec, metric) =>
     onAnyThreads(async (threads) => {
       const options = { spec, metric, dim: DIM, threads, kmeansIterations: 3, kmeansPointsPerCentroid: 32, seed: 5 }
-      const index = await IvfIndex.build(base, options)
+      const index = await IvfIndex.build(base, { calibrate: false, ...options })
       await index.add(more)
       const nprobe = spec.includes('600') ? 36 : 40
       const bounded = spec.includes('SQ')
