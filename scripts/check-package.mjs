@@ -10,8 +10,9 @@ import { gzipSync } from 'node:zlib'
 import { rolldown } from 'rolldown'
 
 const INSTALLED_LIMIT = 1_000_000
-// 60,000 until indexes had ids, changed and were kept; files, filters, learning are loaded when asked for
-const BROWSER_LIMIT = 64_000
+// 60,000 until indexes had ids, changed and were kept, 64,000 until recall could be asked for and vectors be in two
+// cells; files, filters, learning, what calibrates, tunes, explains are loaded when asked for
+const BROWSER_LIMIT = 68_500
 const ON_WINDOWS = process.platform === 'win32' // there npm is a script
 const PACKAGES = ['--workspace=packages/fast-ivf', '--workspace=packages/cli']
 

@@ -1,7 +1,8 @@
 import { isThere, setNamed } from '../sets/sets.mjs'
 
 const SETS = ['synth', 'imdb-lsa-128', 'bge-base-768', 'lastfm-mf-64', 'mnist-784-60k', 'sift-bsds-100k']
-const CODES = ['Flat', 'SQ4']
+/** Codes that are tried of a set; what cells hold does not depend on them. */
+const codesOf = (/** @type {string} */ name) => (name === 'synth' ? ['Flat', 'SQ4'] : ['Flat'])
 
 /**
  * What is delivered when a recall is asked for, and at what work? How good is what `tune` chooses? Does it help with
@@ -10,14 +11,14 @@ const CODES = ['Flat', 'SQ4']
  * @param {import('./context.mjs').Context} context
  */
 export async function recall({ run, threads, quick, say, wants, absent }) {
-  const repeats = quick ? 3 : 7
+  const repeats = quick ? 3 : 5
   const asked = []
   for (const name of SETS.filter(wants)) {
     if (!isThere(setNamed(name))) {
       absent(name, 'the set is not there')
       continue
     }
-    for (const codes of quick ? CODES.slice(0, 1) : CODES) {
+    for (const codes of quick ? ['Flat'] : codesOf(name)) {
       const spec = `IVF${setNamed(name).nlist},${codes}`
       say(`recall asked of ${name} ${spec}`)
       const input = { set: name, spec, targets: [0.9, 0.95, 0.99], k: 10, repeats, threads }

@@ -92,6 +92,7 @@ export function showIndex({ path, cells, bytes: taken, ...told }: IndexInfo): st
       `${count(cells.count)}: min ${count(cells.min)}, median ${count(cells.median)}, max ${count(cells.max)}, ${count(cells.empty)} empty`,
     ],
     ['segments', count(told.segments)],
+    ['recall', told.calibrated ? `may be asked for, k up to ${told.calibrated.k.at(-1)}` : 'not calibrated'],
     ['bytes', bytes(total)],
     ...Object.entries(parts).map(([name, size]) => [`  ${name}`, bytes(size)] as const),
   ])

@@ -18,7 +18,13 @@ test('build makes an index of all vectors, and tells spec, size, bytes and secon
       bytes: statSync(at('a.ivf')).size,
     },
     sample: ROWS,
-    seconds: { train: expect.any(Number), add: expect.any(Number), save: expect.any(Number) },
+    calibrated: expect.any(Array),
+    seconds: {
+      train: expect.any(Number),
+      add: expect.any(Number),
+      calibrate: expect.any(Number),
+      save: expect.any(Number),
+    },
   })
   await opened(at('a.ivf'), async (index) => {
     const found = await index.search(vectors, { k: 1, nprobe: 8 })
@@ -139,4 +145,14 @@ test('stopped, it writes nothing', async () => {
   const outcome = await runWith({ signal }, 'build', files.base, '-o', at('stopped.ivf'), '--spec', 'IVF8,SQ4')
   expect(outcome).toEqual({ code: 130, out: '', err: 'fast-ivf: interrupted\n' })
   expect(existsSync(at('stopped.ivf'))).toBe(false)
+})
+
+test('what it builds knows how a recall is had', async () => {
+  const { calibrated } = await json('build', files.base, '-o', at('known.ivf'), '--spec', 'IVF8,SQ4', '--threads', '0')
+  expect(calibrated).toEqual([10, 100])
+  const { out } = await run('info', at('known.ivf'))
+  expect(out).toMatch(/recall +may be asked for, k up to 100/)
+  const { code, err } = await run('search', at('known.ivf'), files.more, '--recall', '0.9')
+  expect(code).toBe(0)
+  expect(err).not.toMatch('calibrated here')
 })

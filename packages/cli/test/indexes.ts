@@ -29,10 +29,10 @@ export async function writeFiles(at: (name: string) => string): Promise<Files> {
   return { base, more, names, moreNames }
 }
 
-/** Builds an index of exact vectors by squared distance, in 8 cells, unless told otherwise. */
+/** Builds an index of exact vectors by squared distance, in 8 cells, unless told otherwise; nothing is calibrated. */
 // biome-ignore lint/suspicious/noExplicitAny: a test says itself what it expects of the document
 export function build(base: string, output: string, ...more: string[]): Promise<any> {
-  const settings = ['--metric', 'l2', '--threads', '0', '--force']
+  const settings = ['--metric', 'l2', '--threads', '0', '--force', '--no-calibrate']
   const spec = more.includes('--spec') ? [] : ['--spec', 'IVF8,Flat']
   return json('build', base, '-o', output, ...settings, ...spec, ...more)
 }

@@ -26,6 +26,7 @@ interface BuildOptions {
   format?: string
   member?: string
   force?: true
+  calibrate: boolean
 }
 
 interface BuildReport {
@@ -33,7 +34,9 @@ interface BuildReport {
   index: { path: string; spec: string; metric: Metric; keep: Keep; dim: number; size: number; bytes: number }
   /** Vectors that it was trained on. */
   sample: number
-  seconds: { train: number; add: number; save: number }
+  /** For which numbers of answers a recall may be asked for. */
+  calibrated: number[]
+  seconds: { train: number; add: number; calibrate: number; save: number }
 }
 
 /** `build`: an index of a file of vectors, which need not fit memory. */
@@ -63,6 +66,7 @@ export function addBuild(program: Command, run: Run): void {
     .option('--threads <n>', 'worker threads (default: one per core)', integer(0, 1024))
     .addOption(new Option('--format <format>', 'where its name and content do not tell').choices(inputFormats))
     .option('--member <name>', 'which array of an npz archive, dataset of an HDF5 file or column of a Parquet file')
+    .option('--no-calibrate', 'do not learn how a recall is had (search --recall does, each time)')
     .option('--force', 'replace the file of the index if it is there')
     .addHelpText('after', '\nExample:\n  fast-ivf build base.fbin -o base.ivf --spec IVF1024,SQ4 --ids names.txt')
     .action(async (path: string, options: BuildOptions) => {
@@ -90,22 +94,39 @@ async function build(path: string, options: BuildOptions, context: Context): Pro
       const { signal } = context
       await entries.into((vectors, own) => index.add(vectors, { signal, ...(own && { ids: own }) }))
       const added = performance.now()
+      const calibrated = options.calibrate ? await calibrate(index, context) : []
+      const known = performance.now()
       const size = await saveIndex(index, options.output, context)
       const { metric, keep, dim } = index
       return {
         input: { path, format: file.format, dtype: file.dtype, count: file.count, dim: file.dim },
         index: { path: options.output, spec: index.spec, metric, keep, dim, size: index.size, bytes: size },
         sample,
+        calibrated,
         seconds: {
           train: (trained - start) / 1000,
           add: (added - trained) / 1000,
-          save: (performance.now() - added) / 1000,
+          calibrate: (known - added) / 1000,
+          save: (performance.now() - known) / 1000,
         },
       }
     } finally {
       await index.close()
     }
   })
+}
+
+/** Learns how a recall is had; for no k where vectors cannot be had back, or there are none to compare. */
+async function calibrate(index: IvfIndex<Id>, { signal, progress }: Context): Promise<number[]> {
+  if (index.size < 2) return []
+  const onProgress = (step: { phase: string; done: number; total: number }): void => progress.update(step)
+  try {
+    const { rules } = await index.calibrate({ signal, onProgress })
+    return rules.map(({ k }) => k)
+  } catch (error) {
+    if (error instanceof IvfError && error.code === 'ERR_UNSUPPORTED') return []
+    throw error
+  }
 }
 
 async function train(
@@ -123,15 +144,16 @@ async function train(
   return { index, sample: sample.dims[0] }
 }
 
-function showBuild({ index, sample, seconds: took }: BuildReport): string {
-  const total = took.train + took.add + took.save
+function showBuild({ index, sample, calibrated, seconds: took }: BuildReport): string {
+  const total = took.train + took.add + took.calibrate + took.save
   return facts([
     ['index', `${index.path}: ${index.spec}, ${index.metric}, originals ${index.keep}`],
     ['vectors', `${count(index.size)} × ${index.dim}, trained on ${count(sample)}`],
     ['bytes', `${bytes(index.bytes)}, ${count(index.bytes / Math.max(1, index.size))} per vector`],
+    ['recall', calibrated.length > 0 ? `may be asked for, k up to ${calibrated.at(-1)}` : 'not calibrated'],
     [
       'seconds',
-      `${seconds(total)}: train ${seconds(took.train)}, add ${seconds(took.add)}, save ${seconds(took.save)}`,
+      `${seconds(total)}: train ${seconds(took.train)}, add ${seconds(took.add)}, calibrate ${seconds(took.calibrate)}, save ${seconds(took.save)}`,
     ],
   ])
 }
