@@ -1,9 +1,7 @@
 import { setNamed } from '../sets/sets.mjs'
 import { aimTable } from './aims.mjs'
-import { coarseTables } from './coarse.mjs'
 import { isFastIVF, nameOf } from './curves.mjs'
 import { headline } from './headline.mjs'
-import { recallTables } from './recall.mjs'
 import { atSameRecall, sameRecallNote } from './same-recall.mjs'
 import { codesTable, pqTable } from './specs.mjs'
 import { num, ratio, share, table } from './table.mjs'
@@ -14,9 +12,9 @@ import { workDiffers } from './work.mjs'
  * The report of one run.
  *
  * @param {any} results
- * @param {{ picture?: string | undefined, compression?: string | undefined, life?: string | undefined }} [links] names of the picture and of the other pages
+ * @param {{ picture?: string | undefined, compression?: string | undefined, life?: string | undefined, recall?: string | undefined }} [links] names of the picture and of the other pages
  */
-export function markdown(results, { picture, compression, life } = {}) {
+export function markdown(results, { picture, compression, life, recall } = {}) {
   const { node, absent } = results
   const parts = [
     '# Benchmark\n',
@@ -28,6 +26,8 @@ export function markdown(results, { picture, compression, life } = {}) {
     picture && `![Recall against queries per second](${picture})\n`,
     compression && `How much compressors keep, and what it costs: [Compression](${compression}).\n`,
     life && `What it costs to keep an index, in files and while it changes: [Living indexes](${life}).\n`,
+    recall &&
+      `What is delivered when a recall is asked for, and what very many cells cost: [Recall asked for](${recall}).\n`,
     '## Set out to reach\n',
     aimTable(targets(results)),
     '## At the same recall\n',
@@ -39,10 +39,6 @@ export function markdown(results, { picture, compression, life } = {}) {
     kernelTable(results.kernels ?? []),
     '## k-means\n',
     kmeansTable(results.kmeans ?? []),
-    '## Very many cells\n',
-    ...coarseTables(results.coarse ?? []),
-    '## Recall asked for\n',
-    ...recallTables(results.recall),
     '## FastIVF\n',
     ...ourCurves(results.curves ?? []),
     sameWork(results.curves ?? []),

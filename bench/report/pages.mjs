@@ -5,21 +5,24 @@ import { compression } from './compression.mjs'
 import { lifePage } from './life.mjs'
 import { markdown } from './markdown.mjs'
 import { picture } from './picture.mjs'
+import { recallPage } from './recall.mjs'
 import { recallDims } from './recall-dims.mjs'
 import { workOf } from './work.mjs'
 
 /** As they are called where they are written, and where they are published. */
-const written = { report: 'report.md', compression: 'compression.md', life: 'life.md' }
+const written = { report: 'report.md', compression: 'compression.md', life: 'life.md', recall: 'recall.md' }
 const published = {
   report: 'benchmark.md',
   compression: 'benchmark-compression.md',
   life: 'benchmark-life.md',
+  recall: 'benchmark-recall.md',
 }
 /** Those beside the report. */
-const otherPages = /** @type {const} */ (['compression', 'life'])
+const otherPages = /** @type {const} */ (['compression', 'life', 'recall'])
 const writers = {
   compression: compressionOf,
   life: (/** @type {any} */ measured, /** @type {string} */ report) => lifePage(measured, { report }),
+  recall: (/** @type {any} */ measured, /** @type {string} */ report) => recallPage(measured, { report }),
 }
 const pictures = { curves: 'recall-qps.svg', dims: 'recall-dims.svg', calibration: 'calibration.svg' }
 
@@ -81,17 +84,18 @@ export function publishPages(measured, folder, docs) {
 }
 
 /** @param {any} measured */
-function pagesOf({ curves = [], compress, life }) {
+function pagesOf({ curves = [], compress, life, recall }) {
   return {
     curves: curves.length > 0,
     compression: compress !== undefined,
     life: life !== undefined,
+    recall: recall !== undefined,
     dims: compress?.quality.length > 0,
     calibration: compress?.calibration !== undefined,
   }
 }
 
-/** @param {any} measured @param {{ compression?: string, life?: string }} links */
+/** @param {any} measured @param {{ compression?: string, life?: string, recall?: string }} links */
 function reportOf(measured, links) {
   return markdown(measured, { picture: pagesOf(measured).curves ? pictures.curves : undefined, ...links })
 }

@@ -1,8 +1,27 @@
-import { least, most } from './aims.mjs'
+import { aimTable, least, most } from './aims.mjs'
+import { coarseTables, coarseTargets } from './coarse.mjs'
+import { headline } from './headline.mjs'
 import { num, share, table } from './table.mjs'
 
-/** What is delivered when a recall is asked for. @param {any} recall */
-export function recallTables({ asked = [], tuned, hard = [] } = /** @type {any} */ ({})) {
+/** The page about recall that is asked for. @param {any} results @param {{ report: string }} links name of the main report */
+export function recallPage(results, { report }) {
+  const absent = results.absent.filter((/** @type {any} */ one) => one.section === 'recall' || one.section === 'coarse')
+  return [
+    '# Recall asked for\n',
+    `What is delivered, and at what work? A part of the [benchmark](${report}).\n`,
+    headline(results),
+    '## Set out to reach\n',
+    aimTable([...recallTargets(results), ...coarseTargets(results)]),
+    '## Delivered\n',
+    ...recallTables(results.recall),
+    '## Very many cells\n',
+    ...coarseTables(results.coarse ?? []),
+    ...absent.map((/** @type {any} */ one) => `Absent: ${one.what}: ${one.reason}\n`),
+  ].join('\n')
+}
+
+/** @param {any} recall */
+function recallTables({ asked = [], tuned, hard } = /** @type {any} */ ({})) {
   if (asked.length === 0) return ['*not measured*\n']
   const rows = (/** @type {'own' | 'given'} */ by) =>
     asked.flatMap((/** @type {any} */ one) =>
@@ -14,7 +33,7 @@ export function recallTables({ asked = [], tuned, hard = [] } = /** @type {any} 
   const head = ['set', 'spec', 'asked', 'delivered', 'estimate', 'vectors', 'cells', 'of fixed nprobe', 'time']
   return [
     'Recall@10 on queries that nothing was learned from. **Of fixed nprobe**: vectors scored over those of a fixed nprobe ' +
-      'that reaches the same. **Time**: per vector scored, over that of as many cells by nprobe.\n',
+      'that reaches the same. **Time**: per cell visited, over that of as many cells by nprobe.\n',
     'Calibrated by vectors of the index, each looked up among the others:\n',
     table(head, rows('own')),
     'Calibrated by the first half of the queries, asked with the other half:\n',
@@ -29,12 +48,12 @@ export function recallTables({ asked = [], tuned, hard = [] } = /** @type {any} 
           ),
         ]
       : []),
-    ...(hard.length > 0
+    ...(hard
       ? [
-          `Hard data, the demo's definitions (${num(hard[0].n)} × ${hard[0].dim}):\n`,
+          `Hard data, the demo's definitions (${num(hard.rows[0].n)} × ${hard.rows[0].dim}):\n`,
           table(
             ['spec', 'asked', 'delivered', 'vectors', 'QPS', 'exact search', 'over it'],
-            hard.map((/** @type {any} */ row) => [
+            hard.rows.map((/** @type {any} */ row) => [
               ...[row.spec, row.recall, share(row.delivered), num(row.vectors), num(row.qps), num(row.exact)],
               num(row.ratio, 2),
             ]),
@@ -47,7 +66,7 @@ export function recallTables({ asked = [], tuned, hard = [] } = /** @type {any} 
 /** @param {any} results @returns {import('./aims.mjs').Aim[]} */
 export function recallTargets({ recall = {} }) {
   const { asked = [], tuned, hard } = recall
-  const rows = (/** @type {(row: any, one: any) => number | undefined} */ of, by = ['own', 'given']) => {
+  const rows = (/** @type {(row: any, one: any) => number | undefined} */ of, by = ['own']) => {
     const found = asked.flatMap((/** @type {any} */ one) =>
       by.flatMap((how) => one[how].asked.map((/** @type {any} */ row) => of(row, one) ?? [])),
     )
@@ -67,7 +86,7 @@ export function recallTargets({ recall = {} }) {
     most('the same, the most of all sets and recalls', highest(rows((row) => row.ofFixed, ['own'])), 1.05),
     most('recallEstimate, mean error, the most', highest(rows((row) => Math.abs(row.estimate - row.recall))), 0.03, 4),
     most(
-      'time per vector over that of equally many cells, the most',
+      'time per cell over that of equally many cells by nprobe, the most',
       highest(rows((row) => row.overhead, ['own'])),
       1.03,
     ),
@@ -82,7 +101,7 @@ export function recallTargets({ recall = {} }) {
     least('QPS of what tune chose over the best of a full sweep', tuned && tuned.qps / tuned.best.qps, 0.85),
     least(
       'hard data at .99: QPS over exact search, the least',
-      hard && lowest(hard.map((/** @type {any} */ row) => row.ratio)),
+      hard && lowest(hard.rows.map((/** @type {any} */ row) => row.ratio)),
       1,
     ),
   ]

@@ -36,5 +36,5 @@ await task(async ({ specs, recall, k, queries: nq, repeats, threads }) => {
     })
     await index.close()
   }
-  return rows
+  return { rows }
 })

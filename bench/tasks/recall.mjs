@@ -6,7 +6,7 @@ import { readSet } from '../sets/sets.mjs'
 /**
  * Asks an index for recalls. Calibrated twice: by vectors of the index itself, and by the first half of the queries.
  * Answers what each recall delivers on queries that were not used, the work beside that of the best fixed nprobe, and
- * the time beside a search of equally many cells.
+ * the time per cell beside a search of as many by nprobe.
  */
 await task(async ({ set: name, spec, targets, k, repeats, threads }) => {
   const { IvfIndex } = await library()
@@ -57,7 +57,7 @@ await task(async ({ set: name, spec, targets, k, repeats, threads }) => {
       for (let i = 0; i < repeats; i++) {
         const plain = await timed(() => index.search(queries, { k, nprobe }))
         const ruled = await timed(() => index.search(queries, { k, recall: target }))
-        ratios.push(ruled.seconds / ruled.value.work.vectors / (plain.seconds / plain.value.work.vectors))
+        ratios.push(ruled.seconds / ruled.value.work.cells / (plain.seconds / plain.value.work.cells))
       }
       rows.push({
         target,

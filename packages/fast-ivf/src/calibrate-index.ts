@@ -10,7 +10,7 @@ import type { CalibrateOptions, CalibrationReport, CertifiedTarget, Truth } from
 
 /** Numbers of answers that are calibrated for when none is given. */
 const KS = [10, 100]
-const CONFIDENCE = 0.9
+const CONFIDENCE = 0.95
 const TARGETS = [0.8, 0.9, 0.95, 0.98, 0.99]
 
 /** @throws IvfError ERR_ARGUMENT, ERR_DIM, ERR_NOT_FINITE, ERR_EMPTY, ERR_TOO_FEW, ERR_UNSUPPORTED, ERR_ID; the signal's reason */
@@ -90,7 +90,7 @@ export function reportOf(contents: Contents, calibration: Calibration, stale: bo
   const { queries, confidence } = calibration
   const rules = calibration.rules.map((one) => ({
     k: one.k,
-    highest: highest(calibration, one),
+    highest: highest(contents, calibration, one),
     targets: TARGETS.flatMap((target) => {
       const choice = choose(contents, calibration, one, target)
       return choice ? [certified(target, choice, calibration)] : []

@@ -435,7 +435,11 @@ export abstract class InvertedFile<I extends Id = number> {
       const cached = checkInteger('cacheBytes', cacheBytes, 0)
       // Searches in a file wait for what they read; workers would take more memory than the index.
       const life = stays ? { threads: 0, ...given } : given
-      const index = makeFace(file, face, (header) => make(header, life))
+      const index = makeFace(file, face, (header) => {
+        const made = make(header, life)
+        made.recall = header.options.recall as number | undefined
+        return made
+      })
       return index.filled(async (engine) => {
         const { contents, told } = await readIndex(engine, file, stays ? cached : undefined, { signal, onProgress })
         if (told) await index.#calibrated.restore(contents, told)
@@ -460,8 +464,9 @@ export abstract class InvertedFile<I extends Id = number> {
   whileHeld<T>(work: (contents: Contents, told: Face) => Promise<T>): Promise<T> {
     return this.#living.read((contents) => {
       const { face, spec, options } = this.face()
-      const { nprobe, ratioThreshold } = this
-      const own = { ...options, nprobe, ratioThreshold, compactAt: this.#compactAt }
+      const { nprobe, ratioThreshold, recall } = this
+      const searches = { nprobe, ratioThreshold, ...(recall !== undefined && { recall }) }
+      const own = { ...options, ...searches, compactAt: this.#compactAt }
       const calibration = this.#calibrated.told(contents)
       return work(contents, { face, spec, seed: this.#plan.seed, options: own, calibration })
     })
@@ -504,7 +509,9 @@ export abstract class InvertedFile<I extends Id = number> {
         return searchStored<I>(contents, matrix, settings, options)
       }
       const filter = settings.filter && pinned(contents, settings.filter)
-      const found = await searchSegments(contents, matrix, { ...settings, filter }, options)
+      const found = plan?.exact
+        ? await (await import('./ivf/truth.js')).trueNearest(contents, matrix, settings.k, options)
+        : await searchSegments(contents, matrix, { ...settings, filter }, options)
       if (plan?.flat !== undefined) found.recallEstimate = new Float32Array(found.nq).fill(plan.flat)
       return nameRows<I>(found, contents.ids)
     })

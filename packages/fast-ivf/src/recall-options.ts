@@ -22,7 +22,7 @@ export interface CalibrateOptions<I extends Id = number> extends LongCallOptions
   k?: number | readonly number[]
   /**
    * How likely it is to be that queries like these find, on average, at least what is asked for: more work is done the
-   * surer it has to be. From .5 to .9999; default .9.
+   * surer it has to be. From .5 to .9999; default .95.
    */
   confidence?: number
 }

@@ -5,10 +5,10 @@ import { createFlat } from '../quantizers/flat/flat.js'
 import { SearchResult } from '../result.js'
 import { allPairs, placeSearching } from './all-pairs.js'
 import type { Contents } from './contents.js'
-import { finishSearch } from './finish.js'
-import { beginSearch, type Search, scan } from './scan.js'
-import { type Segment, slotsThere } from './segment.js'
-import { readVectors } from './vectors.js'
+import { type Finish, finishSearch } from './finish.js'
+import { beginSearch, type Search, type Store, scan } from './scan.js'
+import type { Segment } from './segment.js'
+import { canReadVectors, readVectors } from './vectors.js'
 
 /** Queries and their heaps that are in memory at a time. */
 const QUERY_BYTES = 256 << 20
@@ -25,12 +25,16 @@ export async function trueNearest(
   { signal, onProgress }: LongCallOptions,
 ): Promise<SearchResult> {
   const { model, size } = contents
-  const { engine, metric, dim } = model
-  const result = new SearchResult(queries.rows, k, { vectors: size * queries.rows, cells: 0, rescored: 0 })
+  const { engine, metric, dim, exact } = model
+  const work = { vectors: size * queries.rows, cells: model.nlist * queries.rows, rescored: 0 }
+  const result = new SearchResult(queries.rows, k, work)
   const places = Math.max(1, Math.min(k, size))
   const perQuery = dim * 4 + places * 8 * engine.lanes(Number.POSITIVE_INFINITY)
   const block = Math.max(64, Math.floor(QUERY_BYTES / perQuery))
   const quantizer = createFlat(engine, dim, metric)
+  // Distances of l2 are computed anew where the vectors are at hand, so that nothing is lost to cancellation.
+  const anew = metric === 'l2' && canReadVectors(model)
+  const finish: Finish = anew ? { mode: 'exact', reorder: true } : { mode: 'estimates' }
   for (let from = 0; from < queries.rows; from += block) {
     const nq = Math.min(block, queries.rows - from)
     await engine.frame(async (scratch) => {
@@ -41,59 +45,54 @@ export async function trueNearest(
         ...{ metric, dim, quantizer, exact: false, k: places, nq, queries: rows, norms, cost: size * nq * dim },
         prepared: await quantizer.prepare(scratch, rows, nq, { signal }),
       })
-      const numbers = await compareAll(contents, search, signal, (done) =>
+      const stores = await compareAll(contents, search, signal, (done) =>
         onProgress?.({ phase: 'truth', done: from * size + nq * done, total: queries.rows * size }),
       )
-      await finishSearch(search, [], { mode: 'estimates' }, result, from, { signal })
-      for (let i = from * k; i < (from + nq) * k; i++) result.ids[i] = numbers[result.ids[i] as number] ?? Number.NaN
+      await finishSearch({ ...search, exact: exact && anew }, stores, finish, result, from, { signal })
     })
   }
   return result
 }
 
-/** Compares the queries with all that is there; returns the row of each slot, counted over all segments. */
+/** Compares the queries with all that is there; returns where slots lie. */
 async function compareAll(
   { model, segments }: Contents,
   search: Search,
   signal: AbortSignal | undefined,
   onCompared: (vectors: number) => void,
-): Promise<Uint32Array> {
+): Promise<Store[]> {
   const { engine, exact, dim } = model
   const { scratch, quantizer, metric } = search
   const searching = placeSearching(scratch, metric, search)
-  const numbers = new Uint32Array(segments.reduce((sum, { count }) => sum + count, 0))
+  const stores: Store[] = []
   let slot = 0
   for (const segment of segments) {
-    const rows = engine.ints(segment.rows, segment.count).slice()
-    if (exact) {
-      const store = { codes: segment.codes, originals: undefined, rows: 0, mask: segment.mask, slot }
-      await scan(search, allPairs(store, dim, [0, segment.count], searching), { signal })
-      numbers.set(rows, slot)
-      slot += segment.count
-      onCompared(slot)
-    } else await compareRead(segment, rows)
+    const { codes, originals, rows, mask, count } = segment
+    const store = { codes, originals, rows, mask, slot }
+    if (exact) await scan(search, allPairs(store, dim, [0, count], searching), { signal })
+    else await compareRead(segment, slot)
+    stores.push(store)
+    slot += count
+    onCompared(slot)
   }
-  return numbers
+  return stores
 
   /** Vectors are not as kernels want them: they are read, some at a time. */
-  async function compareRead(segment: Segment, rows: Uint32Array): Promise<void> {
-    const slots = slotsThere(model, segment)
-    const chunk = Math.min(slots.length, chunkRows(dim))
+  async function compareRead(segment: Segment, first: number): Promise<void> {
+    const { count, mask } = segment
+    const chunk = Math.min(count, chunkRows(dim))
     await engine.frame(async (own) => {
       const codes = quantizer.alloc((bytes) => own.alloc(bytes), chunk)
-      for (let from = 0; from < slots.length; from += chunk) {
-        const part = slots.subarray(from, from + chunk)
+      for (let from = 0; from < count; from += chunk) {
+        const part = Uint32Array.from({ length: Math.min(chunk, count - from) }, (_, i) => from + i)
         await engine.frame(async (each) => {
           const vectors = await readVectors(each, model, segment, part, { signal })
           await quantizer.write(codes, vectors, 0, part.length, { signal })
         })
-        const store = { codes, originals: undefined, rows: 0, mask: 0, slot }
+        // Chunks are whole words of the mask.
+        const store = { codes, originals: undefined, rows: 0, mask: mask && mask + from / 8, slot: first + from }
         await scan(search, allPairs(store, dim, [0, part.length], searching), { signal })
-        part.forEach((place, i) => {
-          numbers[slot + i] = rows[place] as number
-        })
-        slot += part.length
-        onCompared(slot)
+        onCompared(first + from + part.length)
       }
     })
   }

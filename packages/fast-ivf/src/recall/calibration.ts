@@ -1,5 +1,6 @@
 import type { Contents } from '../ivf/contents.js'
 import type { Rescore } from '../ivf/rows.js'
+import { canReadVectors } from '../ivf/vectors.js'
 import { type Curve, THRESHOLDS } from './curve.js'
 import { MOST_CELLS, WAVES } from './observe.js'
 import { BINS, rankBins, type Table } from './table.js'
@@ -53,6 +54,8 @@ export interface ByTable {
 /** How a recall is had. */
 export interface Choice {
   readonly level: Level
+  /** Queries are compared with all vectors themselves. */
+  readonly exact: boolean
   /** Undefined: every cell is visited. */
   readonly by: ByTable | undefined
   readonly k: number
@@ -66,7 +69,7 @@ export interface Choice {
 
 /** Comparing a candidate exactly takes as long as so many multiply-adds per component. */
 const FETCH = 4
-/** Visiting everything is worth it from this much of the work on: nothing is chosen then, and groups are whole. */
+/** Comparing with everything is worth it from this much of the work on: nothing is chosen then, and groups are whole. */
 const WHOLE = 0.7
 
 /** How long the arrays of a calibration are: `byRank`, the shares of a table, those of a curve. `waves`: in which cells there are. */
@@ -90,6 +93,7 @@ export function choose(
 ): Choice | undefined {
   const { queries, confidence } = calibration
   const { quantizer, dim, nlist } = model
+  const readable = canReadVectors(model)
   const margin = quantileOf(confidence) / Math.sqrt(Math.max(1, queries))
   const sure = (recall: number, deviation: number): boolean => recall - margin * deviation >= target
   const costOf = (vectors: number, { compared }: Level, groups = 1): number =>
@@ -116,6 +120,7 @@ export function choose(
       if (step < 0) continue
       offer(costOf((vectors[step] as number) * grown, level), {
         ...{
+          exact: false,
           level,
           by: { variant, step, level: i, fixed: fixed(means[step] as number, level) },
           k: rules.k,
@@ -126,17 +131,30 @@ export function choose(
         cells: cells[step] as number,
       })
     }
-    if (!sure(level.recall, level.deviation)) continue
+    if (readable || !sure(level.recall, level.deviation)) continue
     offer(costOf(size, level, WHOLE), {
-      ...{ level, by: undefined, k: rules.k, recall: level.recall, error: level.deviation / Math.sqrt(queries) },
+      ...{
+        exact: false,
+        level,
+        by: undefined,
+        k: rules.k,
+        recall: level.recall,
+        error: level.deviation / Math.sqrt(queries),
+      },
       ...{ vectors: size, cells: nlist },
     })
+  }
+  const [first] = rules.levels
+  if (readable && first) {
+    const whole = { exact: true, level: first, by: undefined, k: rules.k, recall: 1, error: 0 }
+    offer(size * dim * WHOLE, { ...whole, vectors: size, cells: nlist })
   }
   return best
 }
 
 /** The most that may be asked for. */
-export function highest({ queries, confidence }: Calibration, { levels }: Rules): number {
+export function highest({ model }: Contents, { queries, confidence }: Calibration, { levels }: Rules): number {
+  if (canReadVectors(model)) return 1
   const margin = quantileOf(confidence) / Math.sqrt(Math.max(1, queries))
   return Math.max(...levels.map(({ recall, deviation }) => recall - margin * deviation))
 }

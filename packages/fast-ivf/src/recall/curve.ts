@@ -88,7 +88,7 @@ export function followCurve(
     if (wanted === 0) continue
     for (const list of [own.vectors, own.cells, own.told, ...own.hits]) list.fill(0)
     look(q)
-    const upTo = new Float32Array(ranks + 1)
+    const upTo = new Float64Array(ranks + 1)
     for (let rank = 0; rank < ranks; rank++) {
       const share = shares[rank] as number
       upTo[rank + 1] = (upTo[rank] as number) + share
@@ -113,7 +113,7 @@ export function followCurve(
         add(hits, enters, ((kept[level] as Uint8Array)[q * places + i] as number) / wanted)
       }
     }
-    const inside = new Float32Array(steps)
+    const inside = new Float64Array(steps)
     addUp(own.vectors, (sum, step) => add(sums.vectors, step, sum))
     addUp(own.cells, (sum, step) => add(sums.cells, step, sum))
     addUp(own.told, (sum, step) => {
@@ -174,9 +174,9 @@ export function followCurve(
 /** A query at each threshold. */
 interface Seen {
   /** What is expected of its nearest cells: none, one, two, … of them. */
-  upTo: Float32Array
+  upTo: Float64Array
   /** What is expected of those that it visits. */
-  inside: Float32Array
+  inside: Float64Array
   /** Cells that it looks at. */
   looked: Uint16Array
 }

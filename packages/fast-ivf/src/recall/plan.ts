@@ -8,6 +8,8 @@ import { type RecallRule, ruleOf } from './rule.js'
 export interface RecallPlan<S> {
   settings: S
   choice: Choice
+  /** Queries are compared with all vectors themselves: `trueNearest` answers. */
+  exact: boolean
   /** What stops it, which the settings hold, too; undefined: it visits so many cells, or all. */
   rule: RecallRule | undefined
   /** Recall of each query where no rule tells; undefined: a rule does, or nobody knows. */
@@ -26,18 +28,30 @@ export function planRecall<S extends Omit<SearchSettings, 'confidence'>>(
   recall: number,
 ): RecallPlan<S> {
   const { model } = contents
-  const choice = chooseFor(contents, calibration, settings.k, recall)
+  // Nobody has more neighbours than there are others.
+  const k = Math.min(settings.k, Math.max(1, contents.size - 1))
+  const choice = chooseFor(contents, calibration, k, recall)
   const { spreads } = calibration as Calibration
   const { rescore } = choice.level
   const base = { ...settings, ratioThreshold: 0, rescore }
   if (settings.filter || contents.stored) {
     const nprobe = choice.by ? Math.min(model.nlist, choice.by.fixed) : model.nlist
-    return { settings: { ...base, nprobe, rescore: leftOpen(rescore) }, choice, rule: undefined, flat: undefined }
+    const fixed = { ...base, nprobe, rescore: leftOpen(rescore) }
+    return { settings: fixed, choice, exact: false, rule: undefined, flat: undefined }
   }
-  if (!choice.by) return { settings: { ...base, nprobe: model.nlist }, choice, rule: undefined, flat: choice.recall }
+  if (!choice.by) {
+    const { exact, recall: flat } = choice
+    return { settings: { ...base, nprobe: model.nlist }, choice, exact, rule: undefined, flat }
+  }
   const shapes = { spreads, norms: model.norms }
   const rule = ruleOf(choice, { metric: model.metric, shapes, exact: rescore.kind === 'bound' })
-  return { settings: { ...base, nprobe: Math.min(model.nlist, rule.usual), rule }, choice, rule, flat: undefined }
+  return {
+    settings: { ...base, nprobe: Math.min(model.nlist, rule.usual), rule },
+    choice,
+    exact: false,
+    rule,
+    flat: undefined,
+  }
 }
 
 /** @throws IvfError as `planRecall` */
@@ -58,7 +72,7 @@ export function chooseFor(contents: Contents, calibration: Calibration | undefin
   }
   const choice = choose(contents, calibration, rules, recall)
   if (choice) return choice
-  const most = Math.floor(highest(calibration, rules) * 1000) / 1000
+  const most = Math.floor(highest(contents, calibration, rules) * 1000) / 1000
   throw new IvfError(
     'ERR_ARGUMENT',
     `recall is ${recall}, and the codes of this index lose too much for it: at most ${most} can be had at k = ${k}; ask for less, or build with more bits or with the vectors kept (keep 'f32')`,

@@ -91,7 +91,7 @@ test('queries may be given, and their truth: the calibration is what it is with 
   const [given, unseen] = [queries.subarray(0, 1000 * DIM), queries.subarray(1000 * DIM)]
   const truth = await exactSearch(vectors, given, { k: 12, metric: 'l2', dim: DIM })
   const report = await index.calibrate({ queries: given, truth, k: [10, 3] })
-  expect(report).toMatchObject({ queries: 500, confidence: 0.9, stale: false, rules: [{ k: 3 }, { k: 10 }] })
+  expect(report).toMatchObject({ queries: 500, confidence: 0.95, stale: false, rules: [{ k: 3 }, { k: 10 }] })
   expect(await index.calibrate({ queries: given, k: [3, 10, 3] })).toEqual(report)
   const known = await exactSearch(vectors, unseen, { k: 10, metric: 'l2', dim: DIM })
   for (const k of [3, 7, 10]) {

@@ -176,7 +176,7 @@ describe('a calibrated file', () => {
   test('tells which k, by how many queries, and counts what calibration takes as learned', async () => {
     const bytes = await made
     const told = await describeIndex(bytes)
-    expect(told.calibrated).toEqual({ k: [3, 10], queries: 41, changed: 0 })
+    expect(told.calibrated).toEqual({ k: [3, 10], queries: 33, changed: 0 })
     const { from, to } = placesOf(bytes).find(({ name }) => name === 'calibration')!
     expect(told.bytes.learned).toBeGreaterThanOrEqual(to - from + CELLS * DIM * 4)
   })
