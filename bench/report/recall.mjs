@@ -27,7 +27,7 @@ function recallTables({ asked = [], tuned, hard } = /** @type {any} */ ({})) {
     asked.flatMap((/** @type {any} */ one) =>
       one[by].asked.map((/** @type {any} */ row) => [
         ...[one.set, one.spec, row.target, share(row.recall), share(row.estimate), num(row.vectors), num(row.cells, 1)],
-        ...[num(row.ofFixed, 2), num(row.overhead, 2)],
+        ...[row.ofFixed ? num(row.ofFixed, 2) : '', num(row.overhead, 2)],
       ]),
     )
   const head = ['set', 'spec', 'asked', 'delivered', 'estimate', 'vectors', 'cells', 'of fixed nprobe', 'time']
@@ -75,7 +75,9 @@ export function recallTargets({ recall = {} }) {
   const highest = (/** @type {number[] | undefined} */ list) => list && Math.max(...list)
   const lowest = (/** @type {number[] | undefined} */ list) => list && Math.min(...list)
   const work = (/** @type {string} */ set, /** @type {number} */ target) =>
-    highest(rows((row, one) => (one.set === set && row.target === target ? row.ofFixed : undefined), ['own']))
+    highest(
+      rows((row, one) => (one.set === set && row.target === target ? (row.ofFixed ?? undefined) : undefined), ['own']),
+    )
   return [
     least('recall delivered less recall asked, the least', lowest(rows((row) => row.recall - row.target)), -0.005, 4),
     most('… the most', highest(rows((row) => row.recall - row.target)), 0.03, 4),
@@ -83,7 +85,7 @@ export function recallTargets({ recall = {} }) {
       most(`vectors scored at .95 over those of a fixed nprobe, ${set}`, work(set, 0.95), 0.85),
       most(`the same at .99, ${set}`, work(set, 0.99), 0.75),
     ]),
-    most('the same, the most of all sets and recalls', highest(rows((row) => row.ofFixed, ['own'])), 1.05),
+    most('the same, the most of all sets and recalls', highest(rows((row) => row.ofFixed ?? undefined, ['own'])), 1.05),
     most('recallEstimate, mean error, the most', highest(rows((row) => Math.abs(row.estimate - row.recall))), 0.03, 4),
     most(
       'time per cell over that of equally many cells by nprobe, the most',

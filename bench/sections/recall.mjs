@@ -28,8 +28,8 @@ export async function recall({ run, threads, quick, say, wants, absent }) {
   }
   if (quick || !wants('synth')) return { asked }
   say('tune')
-  const cells = [512, 1024, 2048, 4096]
-  const specs = cells.flatMap((nlist) => ['Flat', 'SQ8', 'SQ4', 'SQ1', 'PQ64x4'].map((codes) => `IVF${nlist},${codes}`))
+  const cells = [1024, 2048, 4096]
+  const specs = cells.flatMap((nlist) => ['Flat', 'SQ8', 'SQ4', 'SQ1'].map((codes) => `IVF${nlist},${codes}`))
   const sweep = { set: 'synth', recall: 0.95, k: 10, budget: 60, specs: [...specs, 'IVF1024s,SQ4', 'IVF2048s,SQ4'] }
   const tuned = await run('tasks/tune.mjs', { ...sweep, repeats: 5, threads }, { what: 'tune', limitSeconds: 1200 })
   say('hard data')

@@ -76,7 +76,9 @@ export function decideCells(record: usize, from: u32, to: u32, lane: u32): void 
     }
     store<u32>(d.used + at, <u32>(n >> 2))
     store<u32>(d.open + at, open)
-    store<f32>(d.expected + at, <f32>min<f64>(1, (<f64>d.scale * inside) / (inside + outside * (1 + <f64>d.tail))))
+    // Far from everything nothing is expected anywhere.
+    const all = inside + outside * (1 + <f64>d.tail)
+    store<f32>(d.expected + at, all > 0 ? <f32>min<f64>(1, (<f64>d.scale * inside) / all) : 0)
   }
 }
 

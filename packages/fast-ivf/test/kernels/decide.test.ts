@@ -107,6 +107,7 @@ describe.each(machines)('$level kernels', (m) => {
           const seen = ranked.reduce((sum, { share }) => sum + share, 0)
           const recall = Math.min(1, ((scale as number) * inside) / (inside + (seen - inside) * (1 + (tail as number))))
           if (inside > 0) expect(expected).toBeCloseTo(recall, 5)
+          else expect(expected).toBe(0)
           if (c.telling)
             expect([...m.floats(at.told + own, looked)]).toEqual(ranked.map(({ share }) => Math.fround(share)))
         }
