@@ -69,8 +69,10 @@ export interface Choice {
 
 /** Comparing a candidate exactly takes as long as so many multiply-adds per component. */
 const FETCH = 4
-/** Comparing with everything is worth it from this much of the work on: nothing is chosen then, and groups are whole. */
-const WHOLE = 0.7
+/** Comparing with everything takes this part of the time per vector: nothing is chosen, and groups are whole… */
+const WHOLE = 0.59
+/** …beside codes, which with what is compared of them take at least this part of the time of vectors. */
+const CODES = 0.75
 
 /** How long the arrays of a calibration are: `byRank`, the shares of a table, those of a curve. `waves`: in which cells there are. */
 export function sizesOf(nlist: number): { ranks: number; shares: number; steps: number; waves: readonly number[] } {
@@ -147,7 +149,8 @@ export function choose(
   const [first] = rules.levels
   if (readable && first) {
     const whole = { exact: true, level: first, by: undefined, k: rules.k, recall: 1, error: 0 }
-    offer(size * dim * WHOLE, { ...whole, vectors: size, cells: nlist })
+    const { cost } = quantizer.scan
+    offer((size * dim * WHOLE * cost) / Math.max(cost, CODES * dim), { ...whole, vectors: size, cells: nlist })
   }
   return best
 }
