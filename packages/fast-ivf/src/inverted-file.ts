@@ -509,7 +509,8 @@ export abstract class InvertedFile<I extends Id = number> {
         return searchStored<I>(contents, matrix, settings, options)
       }
       const filter = settings.filter && pinned(contents, settings.filter)
-      const found = plan?.exact
+      const whole = plan?.exact === 'always' || (plan?.exact === 'batches' && matrix.rows >= BATCH)
+      const found = whole
         ? await (await import('./ivf/truth.js')).trueNearest(contents, matrix, settings.k, options)
         : await searchSegments(contents, matrix, { ...settings, filter }, options)
       if (plan?.flat !== undefined) found.recallEstimate = new Float32Array(found.nq).fill(plan.flat)
@@ -541,6 +542,9 @@ export abstract class InvertedFile<I extends Id = number> {
     })
   }
 }
+
+/** From so many queries on, reading all vectors takes no longer than comparing them. */
+const BATCH = 64
 
 /** Only `openStored` makes such contents. */
 function isStored(contents: Contents): contents is StoredContents {

@@ -54,8 +54,11 @@ export interface ByTable {
 /** How a recall is had. */
 export interface Choice {
   readonly level: Level
-  /** Queries are compared with all vectors themselves. */
-  readonly exact: boolean
+  /**
+   * Queries are compared with all vectors themselves: of codes a batch only, where these find enough, since for a few
+   * queries it takes longer to read the vectors.
+   */
+  readonly exact: 'never' | 'batches' | 'always'
   /** Undefined: every cell is visited. */
   readonly by: ByTable | undefined
   readonly k: number
@@ -122,7 +125,7 @@ export function choose(
       if (step < 0) continue
       offer(costOf((vectors[step] as number) * grown, level), {
         ...{
-          exact: false,
+          exact: 'never',
           level,
           by: { variant, step, level: i, fixed: fixed(means[step] as number, level) },
           k: rules.k,
@@ -136,7 +139,7 @@ export function choose(
     if (readable || !sure(level.recall, level.deviation)) continue
     offer(costOf(size, level, WHOLE), {
       ...{
-        exact: false,
+        exact: 'never',
         level,
         by: undefined,
         k: rules.k,
@@ -148,7 +151,16 @@ export function choose(
   }
   const [first] = rules.levels
   if (readable && first) {
-    const whole = { exact: true, level: first, by: undefined, k: rules.k, recall: 1, error: 0 }
+    const enough = rules.levels.find(({ recall, deviation }) => sure(recall, deviation))
+    const exact = model.exact || !enough ? 'always' : 'batches'
+    const whole = {
+      exact,
+      level: enough ?? first,
+      by: undefined,
+      k: rules.k,
+      recall: enough?.recall ?? 1,
+      error: 0,
+    } as const
     const { cost } = quantizer.scan
     offer((size * dim * WHOLE * cost) / Math.max(cost, CODES * dim), { ...whole, vectors: size, cells: nlist })
   }

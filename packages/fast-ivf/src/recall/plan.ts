@@ -8,8 +8,8 @@ import { type RecallRule, ruleOf } from './rule.js'
 export interface RecallPlan<S> {
   settings: S
   choice: Choice
-  /** Queries are compared with all vectors themselves: `trueNearest` answers. */
-  exact: boolean
+  /** Whether queries are compared with all vectors themselves: `trueNearest` answers. */
+  exact: Choice['exact']
   /** What stops it, which the settings hold, too; undefined: it visits so many cells, or all. */
   rule: RecallRule | undefined
   /** Recall of each query where no rule tells; undefined: a rule does, or nobody knows. */
@@ -37,7 +37,7 @@ export function planRecall<S extends Omit<SearchSettings, 'confidence'>>(
   if (settings.filter || contents.stored) {
     const nprobe = choice.by ? Math.min(model.nlist, choice.by.fixed) : model.nlist
     const fixed = { ...base, nprobe, rescore: leftOpen(rescore) }
-    return { settings: fixed, choice, exact: false, rule: undefined, flat: undefined }
+    return { settings: fixed, choice, exact: 'never', rule: undefined, flat: undefined }
   }
   if (!choice.by) {
     const { exact, recall: flat } = choice
@@ -48,7 +48,7 @@ export function planRecall<S extends Omit<SearchSettings, 'confidence'>>(
   return {
     settings: { ...base, nprobe: Math.min(model.nlist, rule.usual), rule },
     choice,
-    exact: false,
+    exact: 'never',
     rule,
     flat: undefined,
   }
