@@ -1,3 +1,4 @@
+import { normalCdf } from '../ivf/confidence.js'
 import type { Contents } from '../ivf/contents.js'
 import type { Rescore } from '../ivf/rows.js'
 import { canReadVectors } from '../ivf/vectors.js'
@@ -201,17 +202,8 @@ export function quantileOf(probability: number): number {
   let [low, high] = [-8, 8]
   for (let i = 0; i < 48; i++) {
     const middle = (low + high) / 2
-    if (normal(middle) < probability) low = middle
+    if (normalCdf(middle) < probability) low = middle
     else high = middle
   }
   return (low + high) / 2
-}
-
-/** Simpson's rule on the density: no table of constants. */
-function normal(x: number): number {
-  const steps = 256
-  const h = x / steps
-  let sum = 1 + Math.exp((-x * x) / 2)
-  for (let i = 1; i < steps; i++) sum += (i % 2 ? 4 : 2) * Math.exp((-i * h * i * h) / 2)
-  return 0.5 + (sum * h) / 3 / Math.sqrt(2 * Math.PI)
 }
